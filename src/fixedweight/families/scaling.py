@@ -1,0 +1,73 @@
+"""How raw inputs and targets are put on the scale a network works in.
+
+A scaling is learned from training tasks only, travels with the learner, and is plain NumPy so that
+a learner needs nothing more at use.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fixedweight.errors import FamilyError
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """scaled = (raw - offset) / scale, for each column of the inputs and of the targets."""
+
+    input_offset: tuple[float, ...]
+    input_scale: tuple[float, ...]
+    target_offset: tuple[float, ...]
+    target_scale: tuple[float, ...]
+
+    def scale_inputs(self, inputs: Any) -> Any:
+        return (inputs - _row(inputs, self.input_offset)) / _row(inputs, self.input_scale)
+
+    def scale_targets(self, targets: Any) -> Any:
+        return (targets - _row(targets, self.target_offset)) / _row(targets, self.target_scale)
+
+    def unscale_targets(self, targets: Any) -> Any:
+        return targets * _row(targets, self.target_scale) + _row(targets, self.target_offset)
+
+
+def _row(like: Any, values: tuple[float, ...]) -> np.ndarray:
+    return np.asarray(values, dtype=like.dtype)
+
+
+def identity_scaling(input_size: int, target_size: int) -> Scaling:
+    return Scaling(
+        (0.0,) * input_size, (1.0,) * input_size, (0.0,) * target_size, (1.0,) * target_size
+    )
+
+
+def measured_scaling(inputs: np.ndarray, targets: np.ndarray) -> Scaling:
+    """Zero mean and unit standard deviation of each column, over rows of finite numbers.
+
+    A constant input carries nothing: its scale is 1, so that it becomes 0. A constant target leaves
+    nothing to learn and is refused.
+
+    Args:
+        inputs: [rows, input]; targets: [rows, target].
+
+    Raises:
+        FamilyError: a target column is constant.
+    """
+    inputs = np.asarray(inputs, dtype=np.float64)
+    targets = np.asarray(targets, dtype=np.float64)
+    spread = targets.std(axis=0)
+    flat = spread <= 1e-12 * np.maximum(1.0, np.abs(targets.mean(axis=0)))
+    if flat.any():
+        column = int(np.flatnonzero(flat)[0])
+        raise FamilyError(
+            f"Expected targets that vary, got the constant {targets[0, column]:g} in target column "
+            f"{column} of every training task: there is nothing to learn. Check the target column."
+        )
+    input_spread = inputs.std(axis=0)
+    steady = input_spread <= 1e-12 * np.maximum(1.0, np.abs(inputs.mean(axis=0)))
+    return Scaling(
+        tuple(inputs.mean(axis=0).tolist()),
+        tuple(np.where(steady, 1.0, input_spread).tolist()),
+        tuple(targets.mean(axis=0).tolist()),
+        tuple(spread.tolist()),
+    )

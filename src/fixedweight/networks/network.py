@@ -1,0 +1,148 @@
+"""The protocol of a network: what it holds, how its state begins, and one step.
+
+A network of your own subclasses `Network` as a frozen dataclass and writes, once, against the array
+namespace `xp` (jax.numpy while it is derived, numpy while it is used):
+
+    @dataclass(frozen=True)
+    class Elman(Network):
+        hidden: int = 16
+
+        def init_params(self, rng):
+            sources = self.input_size + self.hidden
+            return {
+                "w": rng.normal(0.0, sources**-0.5, (sources, self.hidden)),
+                "v": rng.normal(0.0, self.hidden**-0.5, (self.hidden, self.target_size)),
+            }
+
+        def init_state(self, params, batch, xp):
+            return {"h": xp.zeros((*batch, self.hidden))}
+
+        def step(self, params, state, inputs, xp):
+            sources = xp.concatenate([inputs, state["h"]], axis=-1)
+            h = xp.tanh(sources @ params["w"])
+            return {"h": h}, self.squash(h @ params["v"], xp)
+
+The last axis holds a layer's units; any axes before it are streams side by side. There is no other
+copy of the step: gradients, the NumPy runtime and every export are made from this one.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from fixedweight.errors import NetworkError
+
+Params = dict[str, Any]
+"""Parameter name -> array. Networks keep them flat."""
+State = dict[str, Any]
+"""State name -> array [..., units]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(ABC):
+    """A recurrent network; its fields are its whole configuration.
+
+    Raises:
+        NetworkError: a size that is not positive or an unknown output.
+    """
+
+    memory: ClassVar[frozenset[str]] = frozenset()
+    """The parts of the state through which the truncated gradient of 1997 flows in time."""
+
+    input_size: int = 3
+    """Numbers in one input of the network: the example's inputs and the supplementary ones."""
+    target_size: int = 1
+    output: Literal["logistic", "linear"] = "logistic"
+    """The output units: logistic for targets in [0, 1], linear otherwise."""
+
+    def __post_init__(self) -> None:
+        if self.input_size < 1 or self.target_size < 1:
+            raise NetworkError(
+                "Expected at least one input and one target, got "
+                f"input_size={self.input_size}, target_size={self.target_size}."
+            )
+        if self.output not in ("logistic", "linear"):
+            raise NetworkError(f"Expected output 'logistic' or 'linear', got {self.output!r}.")
+
+    @abstractmethod
+    def init_params(self, rng: np.random.Generator) -> Params:
+        """Random parameters, one array a name."""
+
+    @abstractmethod
+    def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
+        """The state before the first example, each part [*batch, units]."""
+
+    @abstractmethod
+    def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
+        """One example: (state, inputs [..., input]) -> (new state, outputs [..., target])."""
+
+    def squash(self, values: Any, xp: Any) -> Any:
+        """The output units' activation."""
+        return logistic(values, xp) if self.output == "logistic" else values
+
+    def config(self) -> dict[str, Any]:
+        """The fields as plain values, from which `type(self)(**config)` makes it again."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+def logistic(x: Any, xp: Any) -> Any:
+    """f(x) = 1 / (1 + exp(-x)), written so that no x overflows."""
+    return 0.5 + 0.5 * xp.tanh(0.5 * x)
+
+
+def initial_state(network: Network, params: Params, batch: tuple[int, ...], xp: Any) -> State:
+    """The network's initial state in the precision of its parameters."""
+    dtype = next(iter(params.values())).dtype
+    state = network.init_state(params, batch, xp)
+    return {name: xp.asarray(part, dtype=dtype) for name, part in state.items()}
+
+
+def parameter_count(params: Params) -> int:
+    return sum(int(np.prod(np.shape(value))) for value in params.values())
+
+
+def check_network(network: Network) -> None:
+    """Take one step in NumPy and refuse a network that does not keep to the protocol.
+
+    Raises:
+        NetworkError: parameters or state are not flat dicts of arrays, the state changes its shape
+            in a step, or the outputs have the wrong shape or are not finite.
+    """
+    label = type(network).__name__
+    params = network.init_params(np.random.default_rng(0))
+    if not isinstance(params, dict) or not params:
+        raise NetworkError(
+            f"Expected {label}.init_params to return a dict of arrays with at least one, got "
+            f"{type(params).__name__}."
+        )
+    params = {name: np.asarray(value, dtype=np.float32) for name, value in params.items()}
+    batch = 2
+    state = network.init_state(params, (batch,), np)
+    if not isinstance(state, dict):
+        raise NetworkError(
+            f"Expected {label}.init_state to return a dict of arrays, got {type(state).__name__}."
+        )
+    inputs = np.zeros((batch, network.input_size), dtype=np.float32)
+    new, outputs = network.step(params, state, inputs, np)
+    before = {name: np.shape(part) for name, part in state.items()}
+    after = {name: np.shape(part) for name, part in new.items()}
+    if before != after:
+        raise NetworkError(
+            f"Expected {label}.step to keep the names and shapes of the state, got {before} before "
+            f"and {after} after."
+        )
+    if np.shape(outputs) != (batch, network.target_size):
+        raise NetworkError(
+            f"Expected {label}.step to return outputs of shape {(batch, network.target_size)} "
+            f"(streams, targets), got {np.shape(outputs)}."
+        )
+    if not np.isfinite(outputs).all():
+        raise NetworkError(f"Expected finite outputs from {label}.step, got {outputs}.")
+    unknown = network.memory - set(state)
+    if unknown:
+        raise NetworkError(
+            f"Expected {label}.memory to name parts of the state {sorted(state)}, got "
+            f"{sorted(unknown)}."
+        )
