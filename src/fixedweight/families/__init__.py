@@ -4,7 +4,6 @@ from fixedweight.families.boolean import Boolean
 from fixedweight.families.check import check_family
 from fixedweight.families.family import Family
 from fixedweight.families.quadratic import Quadratic
-from fixedweight.families.scaling import Scaling
 from fixedweight.families.semilinear import Semilinear
 from fixedweight.families.simulator import Simulator
 from fixedweight.families.stream import Stream, network_inputs
@@ -19,7 +18,6 @@ __all__ = [
     "Missing",
     "Noisy",
     "Quadratic",
-    "Scaling",
     "Semilinear",
     "Simulator",
     "Stream",

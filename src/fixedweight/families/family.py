@@ -27,9 +27,7 @@ class Family(TaskFamily):
     def draw_task(self, key: PRNGKeyArray) -> Any:
         """The parameters of one task, as a pytree of arrays."""
 
-    def draw_inputs(
-        self, key: PRNGKeyArray, task: Any, length: int
-    ) -> Float[Array, "time input"]:
+    def draw_inputs(self, key: PRNGKeyArray, task: Any, length: int) -> Float[Array, "time input"]:
         """The inputs of one stream of a task: uniform in [-1, 1] and independent by default."""
         return jax.random.uniform(key, (length, self.input_size), minval=-1.0, maxval=1.0)
 

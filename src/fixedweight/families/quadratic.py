@@ -18,9 +18,9 @@ LOW, HIGH = 0.2, 0.8
 def monomials(inputs: int) -> tuple[tuple[int, ...], ...]:
     """The exponent sets of a quadratic: () is 1, (i,) is x_i, (i, j) is x_i x_j."""
     return tuple(
-        subset for order in (2, 1, 0) for subset in combinations_with_replacement(
-            range(inputs), order
-        )
+        subset
+        for order in (2, 1, 0)
+        for subset in combinations_with_replacement(range(inputs), order)
     )
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
 from fixedweight.families.family import Family
-from fixedweight.families.scaling import Scaling, measured_scaling
+from fixedweight.scaling import Scaling, measured_scaling
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,7 @@ class Simulator(Family):
     def draw_task(self, key: PRNGKeyArray) -> Any:
         return self.draw(key)
 
-    def draw_inputs(
-        self, key: PRNGKeyArray, task: Any, length: int
-    ) -> Float[Array, "time input"]:
+    def draw_inputs(self, key: PRNGKeyArray, task: Any, length: int) -> Float[Array, "time input"]:
         if self.inputs is None:
             return super().draw_inputs(key, task, length)
         inputs = self.inputs(key, task, length)

@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from fixedweight.errors import FamilyError, require
-from fixedweight.families.scaling import Scaling, measured_scaling
 from fixedweight.families.stream import Stream
 from fixedweight.families.task_family import TaskFamily
+from fixedweight.scaling import Scaling, measured_scaling
 
 PARTS = ("train", "validation", "test")
 

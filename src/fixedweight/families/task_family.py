@@ -6,8 +6,8 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
-from fixedweight.families.scaling import Scaling, identity_scaling
 from fixedweight.families.stream import Stream
+from fixedweight.scaling import Scaling, identity_scaling
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class TaskFamily(ABC):
 
     @property
     def target_names(self) -> tuple[str, ...]:
-        return ("y",) if self.target_size == 1 else tuple(
-            f"y{i + 1}" for i in range(self.target_size)
+        return (
+            ("y",) if self.target_size == 1 else tuple(f"y{i + 1}" for i in range(self.target_size))
         )
 
     @property
@@ -94,3 +94,10 @@ class TaskFamily(ABC):
     def judge(self, key: PRNGKeyArray, batch: int) -> Stream:
         """The streams on which a learner is judged: `batch` of them, or all that there are."""
         return self.sample(key, batch, self.stream_length)
+
+    def at_pace(self, every: int | None) -> "TaskFamily":
+        """The same with unmarked switches every `every` examples, or with none: for a curriculum.
+
+        A family without switches stays as it is.
+        """
+        return self

@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families.scaling import Scaling
 from fixedweight.families.stream import Stream
 from fixedweight.families.task_family import TaskFamily
+from fixedweight.scaling import Scaling
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,9 @@ class Wrapper(TaskFamily):
 
     def part(self, name: str) -> TaskFamily:
         return type(self)(**{**vars(self), "family": self.family.part(name)})
+
+    def at_pace(self, every: int | None) -> TaskFamily:
+        return type(self)(**{**vars(self), "family": self.family.at_pace(every)})
 
     def condition(self) -> dict[str, Any]:
         """What the wrapper adds, as plain values."""
@@ -234,3 +237,6 @@ class Switching(Wrapper):
 
     def judge(self, key: PRNGKeyArray, batch: int) -> Stream:
         return self.sample(key, batch, self.stream_length)
+
+    def at_pace(self, every: int | None) -> TaskFamily:
+        return self.family if every is None else Switching(self.family, every=every)

@@ -1,0 +1,160 @@
+"""The derived learner: frozen weights, and everything needed to use and to judge them.
+
+NumPy and safetensors are all that is needed here. A learner is a value: nothing in this module
+changes one. Its state, which does change as it learns, belongs to whoever runs it
+(`fixedweight.estimators.OnlineEstimator`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fixedweight.errors import InputError
+from fixedweight.networks import Network, Params, State, initial_state
+from fixedweight.scaling import Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Learner:
+    """A network with fixed weights that learns a new task of its family from a stream of examples.
+
+    At step t the network receives the inputs x(t), the supplementary input y(t - 1 - delay) and,
+    if `flagged`, whether such a target arrived; its output is the prediction of y(t).
+    """
+
+    network: Network
+    params: Params
+    """Parameter name -> float32 array; read-only."""
+    scaling: Scaling
+    delay: int = 0
+    """Steps by which a target comes later than the next example's inputs."""
+    flagged: bool = False
+    input_names: tuple[str, ...] = ()
+    target_names: tuple[str, ...] = ()
+    card: dict[str, Any] = field(default_factory=dict)
+    """How it was derived (`family`, `derivation`) and how good it is (`evaluation`)."""
+
+    def __post_init__(self) -> None:
+        frozen = {name: np.array(value, dtype=np.float32) for name, value in self.params.items()}
+        for value in frozen.values():
+            value.setflags(write=False)
+        object.__setattr__(self, "params", frozen)
+
+    @property
+    def input_size(self) -> int:
+        """Numbers in one example's inputs."""
+        return len(self.scaling.input_offset)
+
+    @property
+    def target_size(self) -> int:
+        return len(self.scaling.target_offset)
+
+    def initial_state(self, batch: tuple[int, ...] = ()) -> State:
+        """The network's state before any example, each part [*batch, units]."""
+        return initial_state(self.network, self.params, batch, np)
+
+    def step(
+        self, state: State, x: np.ndarray, y: np.ndarray, arrived: np.ndarray
+    ) -> tuple[State, np.ndarray]:
+        """One example in raw units; any leading batch axes.
+
+        Args:
+            state: from `initial_state` or an earlier step; left as it is.
+            x: [..., input] inputs of the example to predict.
+            y: [..., target] the target that arrives with them; ignored where none did.
+            arrived: [...] bool.
+
+        Returns:
+            The new state and the prediction [..., target].
+        """
+        told = np.where(arrived[..., None], self.scaling.scale_targets(y), np.float32(0.0))
+        seen = [self.scaling.scale_inputs(x), told]
+        if self.flagged:
+            seen.append(arrived[..., None])
+        inputs = np.concatenate(seen, axis=-1, dtype=np.float32)
+        state, output = self.network.step(self.params, state, inputs, np)
+        return state, self.scaling.unscale_targets(output)
+
+    def unroll(
+        self, inputs: Any, targets: Any, revealed: Any | None = None, state: State | None = None
+    ) -> tuple[np.ndarray, State]:
+        """Predict, then learn, through whole streams side by side, each from its beginning.
+
+        Args:
+            inputs: [batch, time, input]; targets: [batch, time, target], NaN where unknown.
+            revealed: [batch, time] bool, whether each target is told; by default where it is known.
+            state: to begin from; the initial state by default.
+
+        Returns:
+            Predictions [batch, time, target] (each made before its target is told), and the state
+            after the last step.
+
+        Raises:
+            InputError: wrong shapes, or inputs that are not finite.
+        """
+        x = as_floats("inputs", inputs, (None, None, self.input_size))
+        y = as_floats("targets", targets, (*x.shape[:2], self.target_size), missing=True)
+        known = np.isfinite(y).all(axis=-1)
+        told = known if revealed is None else known & np.asarray(revealed, dtype=bool)
+        y = np.where(told[..., None], y, np.float32(0.0))
+        batch, length = x.shape[:2]
+        state = self.initial_state((batch,)) if state is None else state
+        predictions = np.empty_like(y)
+        nothing = np.zeros((batch, self.target_size), np.float32), np.zeros(batch, dtype=bool)
+        for t in range(length):
+            source = t - 1 - self.delay
+            arrival = (y[:, source], told[:, source]) if source >= 0 else nothing
+            state, predictions[:, t] = self.step(state, x[:, t], *arrival)
+        return predictions, state
+
+    def save(self, path: str | Path) -> None:
+        """Write the learner file: safetensors with a JSON header."""
+        from fixedweight.learner_file import save_learner
+
+        save_learner(self, path)
+
+    @staticmethod
+    def load(path: str | Path, networks: Sequence[type[Network]] = ()) -> "Learner":
+        """Read a learner file.
+
+        Args:
+            path: of the file.
+            networks: your own network classes that the file may name, beside the built-in ones.
+
+        Raises:
+            LearnerFileError: the file is not a learner, is cut short, too large, of another
+                version, or its contents do not fit together.
+        """
+        from fixedweight.learner_file import load_learner
+
+        return load_learner(path, networks)
+
+
+def as_floats(
+    what: str, values: Any, shape: tuple[int | None, ...], *, missing: bool = False
+) -> np.ndarray:
+    """`values` as a float32 array of `shape` (None: any size).
+
+    Raises:
+        InputError: not numbers, another shape, or not finite (NaN is let through if `missing`).
+    """
+    try:
+        array = np.asarray(values, dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Expected numbers as {what}, got {values!r}.") from error
+    fits = array.ndim == len(shape) and all(
+        size is None or size == got for size, got in zip(shape, array.shape, strict=True)
+    )
+    if not fits:
+        wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
+        raise InputError(f"Expected {what} of shape {wanted}, got {array.shape}.")
+    bad = np.isinf(array) if missing else ~np.isfinite(array)
+    if bad.any():
+        raise InputError(
+            f"Expected finite {what}, got {array[bad][0]} in {int(bad.sum())} of {array.size} "
+            "places. Fill or drop them first."
+        )
+    return array

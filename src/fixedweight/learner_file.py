@@ -1,0 +1,114 @@
+"""The learner file: weights as safetensors, everything else as JSON in the header."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fixedweight import files
+from fixedweight.errors import FixedWeightError, LearnerFileError
+from fixedweight.networks import NETWORKS, Network
+from fixedweight.scaling import Scaling
+
+if TYPE_CHECKING:
+    from fixedweight.learner import Learner
+
+KIND = "fixedweight learner"
+VERSION = 1
+
+
+def save_learner(learner: "Learner", path: str | Path) -> None:
+    header = {
+        "version": VERSION,
+        "network": {"class": type(learner.network).__name__, **learner.network.config()},
+        "scaling": asdict(learner.scaling),
+        "delay": learner.delay,
+        "flagged": learner.flagged,
+        "input_names": list(learner.input_names),
+        "target_names": list(learner.target_names),
+        "card": learner.card,
+    }
+    files.write(path, KIND, learner.params, header)
+
+
+def load_learner(path: str | Path, networks: Sequence[type[Network]] = ()) -> "Learner":
+    from fixedweight.learner import Learner
+
+    arrays, header = files.read(path, KIND)
+    if header.get("version") != VERSION:
+        raise LearnerFileError(
+            f"Expected a learner file of version {VERSION}, got {header.get('version')!r} at "
+            f"{str(path)!r}. Derive it again or use the version of fixedweight that wrote it."
+        )
+    known = {**NETWORKS, **{network.__name__: network for network in networks}}
+    try:
+        scaling = Scaling(
+            **{name: tuple(map(float, values)) for name, values in header["scaling"].items()}
+        )
+        config = dict(header["network"])
+        label = config.pop("class")
+        if label not in known:
+            raise LearnerFileError(
+                f"Expected a network among {sorted(known)}, got {label!r} in {str(path)!r}. "
+                "If it is your own, pass its class: Learner.load(path, networks=[...])."
+            )
+        network = known[label](**config)
+        learner = Learner(
+            network=network,
+            params=arrays,
+            scaling=scaling,
+            delay=int(header["delay"]),
+            flagged=bool(header["flagged"]),
+            input_names=tuple(map(str, header["input_names"])),
+            target_names=tuple(map(str, header["target_names"])),
+            card=dict(header["card"]),
+        )
+        _check(learner, arrays)
+    except LearnerFileError:
+        raise
+    except (FixedWeightError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise LearnerFileError(
+            f"Expected a learner file whose parts fit together at {str(path)!r}, but "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    return learner
+
+
+MOST_UNITS = 2**20
+
+
+def _check(learner: "Learner", arrays: dict[str, Any]) -> None:
+    """The weights must be those of the network that the header describes."""
+    sizes = [value for value in learner.network.config().values() if isinstance(value, int)]
+    if max(sizes) > MOST_UNITS or np.prod([max(1, s) for s in sizes], dtype=float) > 1e15:
+        raise ValueError(f"its network is implausibly large: {learner.network}")
+    expected = {
+        name: np.shape(value)
+        for name, value in learner.network.init_params(np.random.default_rng(0)).items()
+    }
+    got = {name: value.shape for name, value in arrays.items()}
+    if expected != got:
+        raise ValueError(f"the network needs weights {expected}, got {got}")
+    if any(value.dtype != np.float32 for value in arrays.values()):
+        raise ValueError("weights must be float32")
+    width = learner.input_size + learner.target_size + int(learner.flagged)
+    lengths = (
+        (learner.network.input_size, width),
+        (learner.network.target_size, learner.target_size),
+        (len(learner.scaling.input_scale), learner.input_size),
+        (len(learner.scaling.target_scale), learner.target_size),
+        (len(learner.input_names), learner.input_size),
+        (len(learner.target_names), learner.target_size),
+    )
+    if any(a != b for a, b in lengths) or not 0 <= learner.delay <= 10**6:
+        raise ValueError("the sizes of network, scaling and names differ")
+    if not all(
+        np.isfinite(values).all()
+        for values in (learner.scaling.input_offset, learner.scaling.target_offset)
+    ) or not all(
+        np.isfinite(values).all() and min(values) > 0
+        for values in (learner.scaling.input_scale, learner.scaling.target_scale)
+    ):
+        raise ValueError("its scaling is not finite and positive")

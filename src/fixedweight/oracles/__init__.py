@@ -1,0 +1,25 @@
+"""The best possible predictors of a family, with the interface by which learners are judged."""
+
+from fixedweight.oracles.boolean_filter import BooleanFilter, boolean_floor
+from fixedweight.oracles.dispatch import (
+    oracle_for,
+    quadratic_least_squares,
+    quadratic_polytope,
+    semilinear_polytope,
+)
+from fixedweight.oracles.least_squares import LeastSquares
+from fixedweight.oracles.oracle import Kind, Oracle
+from fixedweight.oracles.polytope import Polytope
+
+__all__ = [
+    "BooleanFilter",
+    "Kind",
+    "LeastSquares",
+    "Oracle",
+    "Polytope",
+    "boolean_floor",
+    "oracle_for",
+    "quadratic_least_squares",
+    "quadratic_polytope",
+    "semilinear_polytope",
+]

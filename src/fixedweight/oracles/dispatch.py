@@ -1,0 +1,175 @@
+"""Which oracle belongs to which family."""
+
+from functools import cache, partial
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from fixedweight.families import (
+    Boolean,
+    Late,
+    Missing,
+    Noisy,
+    Quadratic,
+    Semilinear,
+    Switching,
+    TaskFamily,
+)
+from fixedweight.families.quadratic import HIGH, LOW, monomials
+from fixedweight.families.wrappers import Wrapper
+from fixedweight.oracles.boolean_filter import BooleanFilter
+from fixedweight.oracles.features import affine, monomial_values
+from fixedweight.oracles.least_squares import LeastSquares
+from fixedweight.oracles.link import HalfTanh, Linear
+from fixedweight.oracles.oracle import Oracle
+from fixedweight.oracles.polytope import Polytope
+
+DRAWS = 32768
+"""Tasks from which the prior of quadratics scaled one by one is measured."""
+
+
+def oracle_for(family: TaskFamily) -> Oracle | None:
+    """The best predictor known for a family, or None.
+
+    Boolean: the exact filter, also when tasks switch. Semi-linear: the Bayes predictor. Quadratic:
+    least squares, also with Gaussian noise. Each also with late or missing targets. A subclass of
+    these families may draw other tasks, and has none.
+    """
+    switching: Switching | None = None
+    noise = 0.0
+    base = family
+    while isinstance(base, Wrapper):
+        if isinstance(base, Noisy) and not base.flip:
+            noise += base.sd**2
+        elif isinstance(base, Switching) and switching is None:
+            switching = base
+        elif not isinstance(base, (Late, Missing)):
+            return None
+        base = base.family
+    if type(base) is Boolean and not noise:
+        return _boolean(base, switching, family.delay)
+    if type(base) is Semilinear and not noise and switching is None:
+        return semilinear_polytope(base, delay=family.delay)
+    if type(base) is Quadratic and switching is None:
+        return quadratic_least_squares(base, noise=noise, delay=family.delay)
+    return None
+
+
+def _boolean(family: Boolean, switching: Switching | None, delay: int) -> BooleanFilter:
+    if switching is None:
+        return BooleanFilter(
+            family.inputs,
+            delay=delay,
+            note="The exact Bayes predictor of a Boolean function, reset with each task.",
+        )
+    if switching.hazard is not None:
+        return BooleanFilter(
+            family.inputs,
+            switching.hazard,
+            delay=delay,
+            note="The exact Bayes filter of Boolean functions that switch at random, unmarked.",
+        )
+    return BooleanFilter(
+        family.inputs,
+        switching.chance,
+        delay=delay,
+        kind="bound from above",
+        note=(
+            f"The Bayes filter, exact for a random switch at a rate of 1/{switching.every}; with a "
+            "fixed period a learner that counts could go below it."
+        ),
+    )
+
+
+def semilinear_polytope(family: Semilinear, *, delay: int = 0) -> Polytope:
+    """The Bayes predictor of the semi-linear functions."""
+    size = family.inputs + 1
+    return Polytope(
+        affine,
+        HalfTanh(),
+        delay=delay,
+        note=(
+            "The Bayes predictor: closed form "
+            + ("at every step." if size < 3 else "before the first and after the ")
+            + ("" if size < 3 else f"{_ordinal(size - 1)} example, by Monte Carlo between, ")
+            + ("" if size < 3 else "where sampling raises its risk by less than 0.5 %.")
+        ),
+    )
+
+
+def quadratic_polytope(family: Quadratic, *, delay: int = 0) -> Polytope | None:
+    """The Bayes predictor of quadratics whose coefficients are uniform in a box.
+
+    None for `scale="task"`, where they are not.
+    """
+    if family.scale == "task":
+        return None
+    subsets = monomials(family.inputs)
+    gain, offset = _affine_scale(family)
+    constant = np.array([not subset for subset in subsets], dtype=np.float64)
+    return Polytope(
+        partial(monomial_values, subsets=subsets),
+        Linear(gain, offset),
+        parameters=lambda tasks: (tasks - offset * constant) / gain,
+        delay=delay,
+    )
+
+
+def quadratic_least_squares(
+    family: Quadratic, *, noise: float = 0.0, delay: int = 0
+) -> LeastSquares:
+    """The best predictor linear in the targets, from the moments of the scaled coefficients.
+
+    As drawn the coefficients are independent with mean 0 and variance 1/3, and `scale="global"` is
+    one affine map of them. For `scale="task"` the moments are measured over `DRAWS` tasks and
+    their mirror images 1 - y, which are as likely: so the mean is 1/2 for every x.
+    """
+    subsets = monomials(family.inputs)
+    size = len(subsets)
+    if family.scale == "task":
+        mean, covariance = _measured_moments(family)
+    else:
+        gain, offset = _affine_scale(family)
+        mean = np.array([0.0 if subset else offset for subset in subsets])
+        covariance = gain**2 / 3 * np.eye(size)
+    return LeastSquares(
+        partial(monomial_values, subsets=subsets),
+        mean,
+        covariance,
+        noise,
+        delay=delay,
+        note=_tightness(family, noise),
+    )
+
+
+def _tightness(family: Quadratic, noise: float) -> str:
+    head = "Least squares from the prior's moments, an upper bound of the Bayes risk: "
+    size = len(monomials(family.inputs))
+    if noise:
+        return head + "exact at the first example, and the closer the more noise."
+    ends = f"exact at the first example and 0 after the {_ordinal(size)}"
+    return head + ends + "."
+
+
+def _ordinal(number: int) -> str:
+    small = {1: "1st", 2: "2nd", 3: "3rd"}
+    return small.get(number, f"{number}th")
+
+
+def _affine_scale(family: Quadratic) -> tuple[float, float]:
+    """gain and offset of y = gain q + offset, for scales that are the same for every task."""
+    if family.scale == "none":
+        return 1.0, 0.0
+    size = len(monomials(family.inputs))
+    return (HIGH - LOW) / (2 * size), (HIGH + LOW) / 2
+
+
+@cache
+def _measured_moments(
+    family: Quadratic,
+) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, "feature feature"]]:
+    keys = jax.random.split(jax.random.key(20010701), DRAWS)
+    tasks = np.asarray(jax.jit(jax.vmap(family.draw_task))(keys), dtype=np.float64)
+    mean = np.array([0.0 if subset else (HIGH + LOW) / 2 for subset in monomials(family.inputs)])
+    return mean, (tasks - mean).T @ (tasks - mean) / len(tasks)

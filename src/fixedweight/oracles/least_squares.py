@@ -1,0 +1,92 @@
+"""Families linear in their parameters: the best predictor that is linear in the targets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from fixedweight.errors import InputError
+from fixedweight.families import Stream
+from fixedweight.oracles.oracle import Kind, Oracle, told
+
+ROUNDING = 1e-14
+"""Variance of the rounding of a float32 target, (2^-24)^2 / 3, in its square, with a margin."""
+
+
+@dataclass(frozen=True, eq=False)
+class LeastSquares(Oracle):
+    """y = w . f(x) + e: linear-minimum-mean-square-error prediction from the moments of w and e.
+
+        gain = P f / (f' P f + v),   m <- m + gain (y - f' m),   P <- P - gain f' P,   p = f' m
+
+    from m = E w and P = Cov w: recursive least squares. It is the Bayes predictor if w and e are
+    Gaussian. For any other prior with these moments its risk is the same as for that Gaussian, and
+    an actual predictor has it, so that the Bayes risk is not above it.
+
+    P is carried as a square root S S' (Potter's update: J. E. Potter 1963; Bierman 1977, chapter
+    II), which stays exact when exact observations make P singular. v is `noise` and a
+    variance for the rounding of float32 targets, so that after as many independent examples as
+    there are features the error is of the order of that rounding.
+
+    Args:
+        features: f, from inputs [..., input] to [..., feature].
+        mean: E w, [feature].
+        covariance: Cov w, [feature, feature].
+        noise: variance of the targets' own noise e.
+
+    Raises:
+        InputError: moments whose shapes do not match or are not finite, or negative `noise`.
+    """
+
+    features: Callable[[np.ndarray], np.ndarray]
+    mean: np.ndarray
+    covariance: np.ndarray
+    noise: float = 0.0
+    kind: Kind = field(default="bound from above", kw_only=True)
+    note: str = field(
+        default="The best predictor linear in the targets; the Bayes risk is not above its risk.",
+        kw_only=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        size = np.size(self.mean)
+        if np.shape(self.mean) != (size,) or np.shape(self.covariance) != (size, size):
+            raise InputError(
+                "Expected a mean of shape (feature,) and a covariance of shape (feature, feature), "
+                f"got {np.shape(self.mean)} and {np.shape(self.covariance)}."
+            )
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.covariance).all()):
+            raise InputError("Expected finite prior moments, got NaN or infinite values.")
+        if self.noise < 0:
+            raise InputError(f"Expected a noise variance of 0 or more, got {self.noise}.")
+
+    def predict(self, stream: Stream) -> Float[np.ndarray, "batch time 1"]:
+        inputs, targets, revealed = told(stream)
+        f = self.features(inputs)
+        batch, time = targets.shape
+        prior, root = np.asarray(self.mean, dtype=np.float64), square_root(self.covariance)
+        scale = float(prior @ prior + (root**2).sum())
+        v = self.noise + ROUNDING * max(scale, np.finfo(np.float64).tiny / ROUNDING)
+        m = np.tile(prior, (batch, 1))
+        S = np.tile(root, (batch, 1, 1))
+        predictions = np.empty((batch, time))
+        for t in range(time):
+            predictions[:, t] = np.einsum("bi,bi->b", f[:, t], m)
+            s = t - self.delay
+            if s < 0:
+                continue
+            seen = np.einsum("bij,bi->bj", S, f[:, s])
+            variance = np.einsum("bj,bj->b", seen, seen) + v
+            gain = np.einsum("bij,bj->bi", S, seen) * (revealed[:, s] / variance)[:, None]
+            error = targets[:, s] - np.einsum("bi,bi->b", f[:, s], m)
+            m += gain * np.where(revealed[:, s], error, 0.0)[:, None]
+            S -= np.einsum("bi,bj->bij", gain, seen / (1.0 + np.sqrt(v / variance))[:, None])
+        return predictions[..., None]
+
+
+def square_root(covariance: np.ndarray) -> Float[np.ndarray, "feature feature"]:
+    """S with S S' = covariance, also where that is singular."""
+    values, vectors = np.linalg.eigh(np.asarray(covariance, dtype=np.float64))
+    return vectors * np.sqrt(np.maximum(values, 0.0))

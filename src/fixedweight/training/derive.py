@@ -1,0 +1,298 @@
+"""derive(): from a family of problems to a learner for it."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from fixedweight.errors import InputError, NetworkError
+from fixedweight.families import Stream, TaskFamily, check_family
+from fixedweight.gradients import GRADIENTS
+from fixedweight.learner import Learner
+from fixedweight.networks import LSTM1997, Network, check_network, parameter_count
+from fixedweight.scaling import Scaling, identity_scaling
+from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
+from fixedweight.training.loop import (
+    TrainState,
+    init_seeds,
+    make_advance,
+    make_optimizer,
+    make_validate,
+)
+from fixedweight.training.schedule import Schedule, Stage, default_schedule
+
+CHUNK = 1_000_000
+"""Example-steps, over all seeds, between two looks at the validation error."""
+MOST_CHUNK_UPDATES = 500
+VALIDATION_STREAMS = 256
+
+
+class Progress(NamedTuple):
+    """What is known after each chunk of updates."""
+
+    update: int
+    updates: int
+    steps_per_second: float
+    """Example-steps per second, all seeds together, over the last chunk."""
+    loss: np.ndarray
+    """[seed] mean squared error of the last chunk's training streams, scaled targets."""
+    error: np.ndarray
+    """[seed] validation error, scaled targets."""
+    best: float
+    """The lowest validation error of any seed so far."""
+    seconds_left: float
+
+
+def derive(family: TaskFamily, network: Network | None = None, **settings: Any) -> Learner:
+    """Derive a learner: shape a network's weights over many tasks until it learns new ones itself.
+
+    Of the seeds that `derive_seeds` trains, the one with the lowest error on held-out tasks.
+    Arguments and errors are those of `derive_seeds`. `fixedweight.evaluation.evaluate` says how
+    good the learner is.
+    """
+    learners = derive_seeds(family, network, **settings)
+    return min(learners, key=lambda learner: learner.card["derivation"]["validation_error"])
+
+
+def derive_seeds(
+    family: TaskFamily,
+    network: Network | None = None,
+    *,
+    gradient: str = "bptt",
+    schedule: Schedule | None = None,
+    seeds: int = 4,
+    seed: int = 0,
+    checkpoint: str | Path | None = None,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> list[Learner]:
+    """Train several networks side by side, each from its own random weights, on its own tasks.
+
+    Each is returned as it was when its error on held-out tasks was lowest. Ctrl-C ends training
+    early and returns what there is.
+
+    Args:
+        family: what to learn to learn.
+        network: what learns; the paper's 6 memory cells and 6 standard units by default. Its
+            input and output sizes and output units are set to fit the family.
+        gradient: a name in `fixedweight.gradients.GRADIENTS`.
+        schedule: the stages of training; one that suits the family by default.
+        seeds: how many networks.
+        seed: of everything random. Same seed, same machine: same learners.
+        checkpoint: a file to write after every chunk, and to resume from if it is there. It is
+            deleted once training is complete.
+        on_progress: called after each chunk.
+
+    Returns:
+        A learner a seed, in order, without those whose training did not stay finite.
+
+    Raises:
+        FamilyError: the family cannot be trained on.
+        NetworkError: the network does not keep to the protocol, or no seed stayed finite.
+        InputError: an argument that makes no sense.
+        LearnerFileError: the checkpoint is damaged or of another run.
+    """
+    network = fit_network(family, network or LSTM1997())
+    schedule = schedule or default_schedule(family)
+    _check_arguments(gradient, seeds, network)
+    check_family(family.part("train"))
+    path = Path(checkpoint) if checkpoint else None
+    if path and not path.parent.is_dir():
+        raise InputError(f"Expected a folder for the checkpoint, but {path.parent} is none.")
+    plan = {
+        "family": family.describe(),
+        "network": {"class": type(network).__name__, **network.config()},
+        "gradient": gradient,
+        "schedule": schedule.plain(),
+        "seeds": seeds,
+        "seed": seed,
+    }
+    run = _Run(family, network, gradient, schedule, seeds, seed, path, fingerprint(plan))
+    stopped = run.go(on_progress)
+    card = {
+        "family": family.describe(),
+        "derivation": {
+            **plan,
+            "updates": run.done,
+            "stopped_early": stopped,
+            "seconds": round(run.seconds, 1),
+            "validation_by_seed": _plain(run.state.best_error),
+            "history": run.history,
+        },
+    }
+    learners = _learners(run.state, network, family, run.scaling, card)
+    if path and not stopped:
+        path.unlink(missing_ok=True)
+    return learners
+
+
+class _Run:
+    """A training run: its state between chunks, in memory and on disk."""
+
+    def __init__(
+        self,
+        family: TaskFamily,
+        network: Network,
+        gradient: str,
+        schedule: Schedule,
+        seeds: int,
+        seed: int,
+        path: Path | None,
+        plan: str,
+    ) -> None:
+        self.family, self.network, self.schedule = family.part("train"), network, schedule
+        self.gradient = GRADIENTS[gradient](network)
+        self.seeds, self.path, self.plan = seeds, path, plan
+        self.scaling = family.scaling()
+        self.optimizer = make_optimizer(schedule)
+        train_key, validation_key = jax.random.split(jax.random.key(seed))
+        self.keys = jax.random.split(train_key, seeds)
+        held_out = validation_stream(family, validation_key)
+        self.validate = make_validate(network, family, self.scaling, held_out)
+        self.state = init_seeds(network, self.optimizer, seed, seeds)
+        self.done, self.seconds = 0, 0.0
+        self.history: list[list[Any]] = []
+        """[update, median training loss, validation error of each seed] by chunk."""
+        if path and path.exists():
+            self.state, header = load_checkpoint(path, plan, self.state)
+            self.done, self.seconds = header["done"], header["seconds"]
+            self.history = header["history"]
+
+    def go(self, on_progress: Callable[[Progress], None]) -> bool:
+        """Train to the end; True if stopped early by Ctrl-C after at least one chunk."""
+        try:
+            end = 0
+            for number, stage in enumerate(self.schedule.stages):
+                begin, end = end, end + stage.updates
+                if self.done < end:
+                    self._stage(number, stage, begin, on_progress)
+        except KeyboardInterrupt:
+            if not self.history:
+                raise
+            return True
+        return False
+
+    def _stage(
+        self, number: int, stage: Stage, begin: int, on_progress: Callable[[Progress], None]
+    ) -> None:
+        advance = make_advance(
+            self.network, self.gradient, self.optimizer, self.family, self.scaling, stage
+        )
+        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self.keys, number)
+        first = (self.done - begin) // stage.windows
+        for draws in _chunks(stage, self.seeds, first):
+            started = time.monotonic()
+            state, loss = advance(self.state, keys, first, draws)
+            self.state, error = self.validate(state)
+            loss, error = np.asarray(loss), np.asarray(error)
+            took = time.monotonic() - started
+            first += draws
+            self.done = min(begin + first * stage.windows, begin + stage.updates)
+            self.seconds += took
+            self.history.append([self.done, _plain(np.median(loss)), *_plain(error)])
+            if self.path:
+                header = {"done": self.done, "seconds": self.seconds, "history": self.history}
+                save_checkpoint(self.path, self.plan, self.state, header)
+            rate = self.seeds * draws * stage.windows * stage.batch * stage.length / took
+            on_progress(
+                Progress(
+                    update=self.done,
+                    updates=self.schedule.updates,
+                    steps_per_second=rate,
+                    loss=loss,
+                    error=error,
+                    best=float(np.min(np.asarray(self.state.best_error))),
+                    seconds_left=self._steps_left() / rate,
+                )
+            )
+
+    def _steps_left(self) -> float:
+        """Example-steps still to do, all seeds together."""
+        left, end = 0, 0
+        for stage in self.schedule.stages:
+            end += stage.updates
+            updates = min(max(0, end - self.done), stage.updates)
+            left += self.seeds * updates * stage.batch * stage.length
+        return left
+
+
+def fit_network(family: TaskFamily, network: Network) -> Network:
+    """The network with inputs, outputs and output units that fit the family."""
+    plain = family.scaling() == identity_scaling(family.input_size, family.target_size)
+    return dataclasses.replace(
+        network,
+        input_size=family.network_input_size,
+        target_size=family.target_size,
+        output="logistic" if family.unit_targets and plain else "linear",
+    )
+
+
+def validation_stream(family: TaskFamily, key: PRNGKeyArray) -> Stream:
+    """Held-out tasks to choose by: a smaller form of what a learner is judged on."""
+    part = family.part("validation")
+    if part.stream_length > part.examples:
+        return part.sample(key, VALIDATION_STREAMS // 16, 16 * part.examples)
+    return part.judge(key, VALIDATION_STREAMS)
+
+
+def _chunks(stage: Stage, seeds: int, first: int) -> Iterator[int]:
+    """Draws per chunk, from draw `first` on; the cuts do not depend on where a run began."""
+    cost = seeds * stage.batch * stage.length * stage.windows
+    size = max(1, min(MOST_CHUNK_UPDATES // stage.windows, CHUNK // cost))
+    draws = -(-stage.updates // stage.windows)
+    while first < draws:
+        yield min(size, draws - first)
+        first += size
+
+
+def _learners(
+    state: TrainState, network: Network, family: TaskFamily, scaling: Scaling, card: dict[str, Any]
+) -> list[Learner]:
+    learners = []
+    for i, error in enumerate(np.asarray(state.best_error)):
+        if not np.isfinite(error):
+            continue
+        params = {name: np.asarray(value[i]) for name, value in state.best.items()}
+        derivation = {
+            **card["derivation"],
+            "kept_seed": i,
+            "validation_error": float(error),
+            "weights": parameter_count(params),
+        }
+        learners.append(
+            Learner(
+                network=network,
+                params=params,
+                scaling=scaling,
+                delay=family.delay,
+                flagged=family.flagged,
+                input_names=family.input_names,
+                target_names=family.target_names,
+                card={**card, "derivation": derivation},
+            )
+        )
+    if not learners:
+        raise NetworkError(
+            "Expected at least one seed to stay finite in training, but none did. "
+            "Use a lower learning rate."
+        )
+    return learners
+
+
+def _check_arguments(gradient: str, seeds: int, network: Network) -> None:
+    if gradient not in GRADIENTS:
+        raise InputError(f"Expected a gradient among {sorted(GRADIENTS)}, got {gradient!r}.")
+    if not 1 <= seeds <= 1024:
+        raise InputError(f"Expected 1 to 1024 seeds, got {seeds}.")
+    check_network(network)
+
+
+def _plain(values: Any) -> Any:
+    """Numbers for JSON: rounded to 6 digits, None where not finite."""
+    if np.ndim(values):
+        return [_plain(value) for value in np.asarray(values)]
+    return float(f"{float(values):.6g}") if np.isfinite(values) else None

@@ -1,0 +1,144 @@
+"""The compiled inner loop: many updates of many seeds, with no Python between them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from fixedweight.families import Stream, TaskFamily, network_inputs
+from fixedweight.gradients import Gradient, squared_error, unroll
+from fixedweight.networks import Network, Params, initial_state
+from fixedweight.scaling import Scaling
+from fixedweight.training.schedule import Schedule, Stage
+
+
+class TrainState(NamedTuple):
+    """One seed's run; with many seeds every leaf has a leading axis of seeds."""
+
+    params: Params
+    optimizer: Any
+    best: Params
+    """The parameters with the lowest validation error so far."""
+    best_error: Float[Array, ""]
+
+
+def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
+    warmup = min(schedule.warmup, max(1, schedule.updates // 10))
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0,
+        schedule.learning_rate,
+        warmup,
+        max(schedule.updates, warmup + 1),
+        schedule.learning_rate * schedule.final,
+    )
+    return optax.chain(
+        optax.clip_by_global_norm(schedule.clip),
+        optax.adamw(rate, weight_decay=schedule.weight_decay),
+    )
+
+
+def init_seeds(
+    network: Network, optimizer: optax.GradientTransformation, seed: int, seeds: int
+) -> TrainState:
+    """Independent random parameters for each seed, stacked; seed i depends on (seed, i) alone."""
+
+    def one(i: int) -> TrainState:
+        params = {
+            name: jnp.asarray(value, dtype=jnp.float32)
+            for name, value in network.init_params(np.random.default_rng((seed, i))).items()
+        }
+        return TrainState(params, optimizer.init(params), params, jnp.float32(jnp.inf))
+
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[one(i) for i in range(seeds)])
+
+
+def seen(
+    stream: Stream, family: TaskFamily, scaling: Scaling
+) -> tuple[Float[Array, "b t i"], Float[Array, "b t o"], Float[Array, "b t"]]:
+    """A stream as the network and its loss see it: scaled inputs, scaled targets, weights."""
+    scaled = stream._replace(
+        inputs=scaling.scale_inputs(stream.inputs), targets=scaling.scale_targets(stream.targets)
+    )
+    inputs = network_inputs(scaled, family.delay, family.flagged)
+    return inputs, scaled.targets, scaled.scored.astype(inputs.dtype)
+
+
+Advance = Callable[[TrainState, PRNGKeyArray, Any, Any], tuple[TrainState, Float[Array, " seed"]]]
+"""(state of all seeds, keys [seed], first draw, draws) -> (state, mean loss by seed)."""
+
+
+def make_advance(
+    network: Network,
+    gradient: Gradient,
+    optimizer: optax.GradientTransformation,
+    family: TaskFamily,
+    scaling: Scaling,
+    stage: Stage,
+) -> Advance:
+    """Compile the updates of a stage. Draw i of a seed depends on its key and i alone, so that a
+    run in pieces equals a run in one."""
+    family = family.at_pace(stage.every)
+
+    def split(values: Array) -> Array:
+        """[batch, windows * length, ...] -> [windows, batch, length, ...]"""
+        shape = (stage.batch, stage.windows, stage.length, *values.shape[2:])
+        return jnp.moveaxis(values.reshape(shape), 1, 0)
+
+    def window(carry: Any, data: Any) -> Any:
+        params, optimizer_state, state = carry
+        (loss, state), gradients = gradient(params, state, *data)
+        updates, optimizer_state = optimizer.update(gradients, optimizer_state, params)
+        return (optax.apply_updates(params, updates), optimizer_state, state), loss
+
+    def draw(
+        key: PRNGKeyArray, i: Array, carry: tuple[TrainState, Float[Array, ""]]
+    ) -> tuple[TrainState, Float[Array, ""]]:
+        state, total = carry
+        stream = family.sample(
+            jax.random.fold_in(key, i), stage.batch, stage.length * stage.windows
+        )
+        data = jax.tree.map(split, seen(stream, family, scaling))
+        begin = initial_state(network, state.params, (stage.batch,), jnp)
+        (params, optimizer_state, _), losses = jax.lax.scan(
+            window, (state.params, state.optimizer, begin), data
+        )
+        return state._replace(params=params, optimizer=optimizer_state), total + jnp.mean(losses)
+
+    def one(
+        state: TrainState, key: PRNGKeyArray, first: Array, draws: Array
+    ) -> tuple[TrainState, Float[Array, ""]]:
+        start = (state, jnp.float32(0.0))
+        body = partial(draw, key)
+        state, total = jax.lax.fori_loop(first, first + draws, body, start)
+        return state, total / draws
+
+    return jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
+
+
+Validate = Callable[[TrainState], tuple[TrainState, Float[Array, " seed"]]]
+
+
+def make_validate(
+    network: Network, family: TaskFamily, scaling: Scaling, stream: Stream
+) -> Validate:
+    """Compile the error on held-out streams, with each seed's best parameters kept.
+
+    The error is that of scaled targets, as in training.
+    """
+    inputs, targets, weights = seen(stream, family, scaling)
+
+    def one(state: TrainState) -> tuple[TrainState, Float[Array, ""]]:
+        begin = initial_state(network, state.params, (inputs.shape[0],), jnp)
+        _, predictions = unroll(network, state.params, begin, inputs)
+        error = squared_error(predictions, targets, weights)
+        error = jnp.where(jnp.isfinite(error), error, jnp.inf)
+        better = error < state.best_error
+        best = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params, state.best)
+        return state._replace(best=best, best_error=jnp.minimum(error, state.best_error)), error
+
+    return jax.jit(jax.vmap(one))

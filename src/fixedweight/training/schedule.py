@@ -1,0 +1,98 @@
+"""How training proceeds: stages of growing stream length, and one learning-rate curve over all.
+
+On long streams gradient descent sits on a plateau for thousands of updates before it finds that
+anything can be remembered at all. Short streams leave it within seconds, and what was learned there
+carries over. For unmarked switches the stages go on with a switch inside the window that is
+differentiated, so that the gradient sees that memory must be overwritten.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from fixedweight.errors import InputError
+from fixedweight.families import TaskFamily
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A number of updates on streams of one length.
+
+    Raises:
+        InputError: a number that is not positive.
+    """
+
+    length: int
+    """Examples that one gradient goes through."""
+    batch: int
+    """Streams side by side."""
+    updates: int
+    windows: int = 1
+    """Lengths that follow each other in one stream: the state is carried, the gradient is not."""
+    every: int | None = None
+    """Examples between unmarked switches; None for none. Only for families that switch."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and value < 1:
+                raise InputError(f"Expected a stage with {name} of at least 1, got {value}.")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """The stages in order, and the optimiser's course through them.
+
+    Adam (Kingma and Ba 2015) with the gradient's norm clipped; the rate rises linearly over the
+    first `warmup` updates and falls along a cosine to `final` of its peak over the rest.
+    """
+
+    stages: tuple[Stage, ...]
+    learning_rate: float = 0.03
+    warmup: int = 100
+    final: float = 0.02
+    clip: float = 1.0
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise InputError("Expected a schedule of at least one stage, got none.")
+        if not 0 < self.learning_rate < 10:
+            raise InputError(
+                f"Expected a learning rate between 0 and 10, got {self.learning_rate}."
+            )
+
+    @property
+    def updates(self) -> int:
+        return sum(stage.updates for stage in self.stages)
+
+    def scaled(self, factor: float) -> "Schedule":
+        """The same course with `factor` times the updates."""
+        if not factor > 0:
+            raise InputError(f"Expected an effort above 0, got {factor}.")
+        stages = tuple(
+            replace(stage, updates=max(1, round(stage.updates * factor))) for stage in self.stages
+        )
+        return replace(self, stages=stages)
+
+    def plain(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def default_schedule(family: TaskFamily) -> Schedule:
+    """A course that suits a family by the length of its tasks and whether they switch."""
+    n = family.examples
+    short = min(n, 20)
+    if family.at_pace(None) is not family:
+        return Schedule(
+            (
+                Stage(short, 128, 1000),
+                Stage(64, 64, 4000, every=32),
+                Stage(128, 32, 4000, every=64),
+                Stage(2 * n, 32, 1600, windows=4, every=n),
+            )
+        )
+    stages = [Stage(short, 128, 1200)]
+    if n > short:
+        stages.append(Stage(min(n, 64), 64, 2400))
+    if n > 64:
+        stages.append(Stage(n, 32, 400))
+    return Schedule(tuple(stages))
