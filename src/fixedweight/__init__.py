@@ -1,0 +1,93 @@
+"""Derive learning algorithms: name a family of problems, get an online estimator that learns it.
+
+Using a derived learner needs NumPy and safetensors; deriving one needs the extra `train` (JAX),
+which is imported only when a name that needs it is asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from fixedweight.errors import (
+    FamilyError,
+    FixedWeightError,
+    InputError,
+    LearnerFileError,
+    MissingExtraError,
+    NetworkError,
+    require,
+)
+from fixedweight.estimators import OnlineEstimator
+from fixedweight.learner import Learner
+from fixedweight.networks import LSTM1997, Network
+
+if TYPE_CHECKING:
+    from fixedweight.evaluation import evaluate
+    from fixedweight.families import (
+        Boolean,
+        Family,
+        Late,
+        Missing,
+        Noisy,
+        Quadratic,
+        Semilinear,
+        Simulator,
+        Switching,
+        Table,
+        read_table,
+    )
+    from fixedweight.training import Schedule, Stage, derive, derive_seeds
+
+_LATER = {
+    "fixedweight.evaluation": ("evaluate",),
+    "fixedweight.families": (
+        "Boolean",
+        "Family",
+        "Late",
+        "Missing",
+        "Noisy",
+        "Quadratic",
+        "Semilinear",
+        "Simulator",
+        "Switching",
+        "Table",
+        "read_table",
+    ),
+    "fixedweight.training": ("Schedule", "Stage", "derive", "derive_seeds"),
+}
+
+__all__ = [
+    "LSTM1997",
+    "Boolean",
+    "Family",
+    "FamilyError",
+    "FixedWeightError",
+    "InputError",
+    "Late",
+    "Learner",
+    "LearnerFileError",
+    "Missing",
+    "MissingExtraError",
+    "Network",
+    "NetworkError",
+    "Noisy",
+    "OnlineEstimator",
+    "Quadratic",
+    "Schedule",
+    "Semilinear",
+    "Simulator",
+    "Stage",
+    "Switching",
+    "Table",
+    "derive",
+    "derive_seeds",
+    "evaluate",
+    "read_table",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _LATER.items():
+        if name in names:
+            require("jax", "train")
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ changes one. Its state, which does change as it learns, belongs to whoever runs 
 (`fixedweight.estimators.OnlineEstimator`).
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,14 @@ class Learner:
     @property
     def target_size(self) -> int:
         return len(self.scaling.target_offset)
+
+    @property
+    def digest(self) -> str:
+        """A name for the weights: learners with the same one understand each other's states."""
+        digest = hashlib.sha256()
+        for name in sorted(self.params):
+            digest.update(name.encode() + self.params[name].tobytes())
+        return digest.hexdigest()
 
     def initial_state(self, batch: tuple[int, ...] = ()) -> State:
         """The network's state before any example, each part [*batch, units]."""

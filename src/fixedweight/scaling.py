@@ -4,12 +4,16 @@ A scaling is learned from training tasks only, travels with the learner, and is 
 a learner needs nothing more at use.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from fixedweight.errors import FamilyError
+
+MOST_REMOTE = 1e4
+"""Largest |mean| / spread of a column; beyond it float32 keeps less than three digits of it."""
 
 
 @dataclass(frozen=True)
@@ -21,18 +25,21 @@ class Scaling:
     target_offset: tuple[float, ...]
     target_scale: tuple[float, ...]
 
+    @cached_property
+    def _rows(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        return tuple(np.asarray(values, dtype=np.float32) for values in astuple(self))  # type: ignore[return-value]
+
     def scale_inputs(self, inputs: Any) -> Any:
-        return (inputs - _row(inputs, self.input_offset)) / _row(inputs, self.input_scale)
+        offset, scale, _, _ = self._rows
+        return (inputs - offset) / scale
 
     def scale_targets(self, targets: Any) -> Any:
-        return (targets - _row(targets, self.target_offset)) / _row(targets, self.target_scale)
+        _, _, offset, scale = self._rows
+        return (targets - offset) / scale
 
     def unscale_targets(self, targets: Any) -> Any:
-        return targets * _row(targets, self.target_scale) + _row(targets, self.target_offset)
-
-
-def _row(like: Any, values: tuple[float, ...]) -> np.ndarray:
-    return np.asarray(values, dtype=like.dtype)
+        _, _, offset, scale = self._rows
+        return targets * scale + offset
 
 
 def identity_scaling(input_size: int, target_size: int) -> Scaling:
@@ -51,7 +58,8 @@ def measured_scaling(inputs: np.ndarray, targets: np.ndarray) -> Scaling:
         inputs: [rows, input]; targets: [rows, target].
 
     Raises:
-        FamilyError: a target column is constant.
+        FamilyError: a target column is constant, or a column is so far from 0 for its spread that
+            single precision would blur it.
     """
     inputs = np.asarray(inputs, dtype=np.float64)
     targets = np.asarray(targets, dtype=np.float64)
@@ -65,6 +73,15 @@ def measured_scaling(inputs: np.ndarray, targets: np.ndarray) -> Scaling:
         )
     input_spread = inputs.std(axis=0)
     steady = input_spread <= 1e-12 * np.maximum(1.0, np.abs(inputs.mean(axis=0)))
+    for what, values, scale in (("input", inputs, input_spread), ("target", targets, spread)):
+        remote = (np.abs(values.mean(axis=0)) > MOST_REMOTE * scale) & (scale > 0)
+        if (remote & ~(steady if what == "input" else flat)).any():
+            column = int(np.flatnonzero(remote)[0])
+            raise FamilyError(
+                f"Expected {what} column {column} to vary on the scale of its size, got a mean of "
+                f"{values[:, column].mean():g} and a spread of {scale[column]:g}. Subtract a "
+                "constant from it first (a date: its beginning)."
+            )
     return Scaling(
         tuple(inputs.mean(axis=0).tolist()),
         tuple(np.where(steady, 1.0, input_spread).tolist()),

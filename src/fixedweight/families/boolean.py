@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families.family import Family
+from fixedweight.families.family import Family, check_length
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,11 @@ class Boolean(Family):
     """
 
     inputs: int = 2
+    length: int = 256
+    """Examples of one task in a stream."""
 
     def __post_init__(self) -> None:
+        check_length(self.length)
         if not 1 <= self.inputs <= 10:
             raise FamilyError(
                 f"Expected between 1 and 10 Boolean inputs, got {self.inputs}: a truth table has "
@@ -37,7 +40,7 @@ class Boolean(Family):
 
     @property
     def examples(self) -> int:
-        return 256
+        return self.length
 
     @property
     def unit_targets(self) -> bool:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from fixedweight.errors import FamilyError
 from fixedweight.families.stream import Stream
 from fixedweight.families.task_family import TaskFamily
 
@@ -22,6 +23,11 @@ from fixedweight.families.task_family import TaskFamily
 @dataclass(frozen=True)
 class Family(TaskFamily):
     """Tasks that can be drawn at will: one task a stream."""
+
+    def describe(self) -> dict[str, Any]:
+        plain = (bool, int, float, str, type(None))
+        made_with = {key: value for key, value in vars(self).items() if isinstance(value, plain)}
+        return {"family": self.name, **made_with}
 
     @abstractmethod
     def draw_task(self, key: PRNGKeyArray) -> Any:
@@ -50,3 +56,12 @@ class Family(TaskFamily):
         every = jnp.ones((batch, length), dtype=bool)
         example = jnp.broadcast_to(jnp.arange(length), (batch, length))
         return Stream(along_time, inputs, targets, every, every, example)
+
+
+def check_length(length: int) -> None:
+    """Refuse streams too short to learn from."""
+    if length < 2:
+        raise FamilyError(
+            f"Expected at least 2 examples of a task, got length={length}: the first prediction "
+            "is made before anything is known."
+        )

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families.family import Family
+from fixedweight.families.family import Family, check_length
 
 LOW, HIGH = 0.2, 0.8
 
@@ -42,8 +42,11 @@ class Quadratic(Family):
 
     inputs: int = 2
     scale: Literal["task", "global", "none"] = "task"
+    length: int = 60
+    """Examples of one task in a stream."""
 
     def __post_init__(self) -> None:
+        check_length(self.length)
         if self.scale not in ("task", "global", "none"):
             raise FamilyError(f"Expected scale 'task', 'global' or 'none', got {self.scale!r}.")
         most = 6 if self.scale == "task" else 30
@@ -62,7 +65,7 @@ class Quadratic(Family):
 
     @property
     def examples(self) -> int:
-        return 60
+        return self.length
 
     @property
     def unit_targets(self) -> bool:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families.family import Family
+from fixedweight.families.family import Family, check_length
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,11 @@ class Semilinear(Family):
     """
 
     inputs: int = 2
+    length: int = 64
+    """Examples of one task in a stream."""
 
     def __post_init__(self) -> None:
+        check_length(self.length)
         if self.inputs < 1:
             raise FamilyError(f"Expected at least 1 input, got {self.inputs}.")
 
@@ -36,7 +39,7 @@ class Semilinear(Family):
 
     @property
     def examples(self) -> int:
-        return 64
+        return self.length
 
     @property
     def unit_targets(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families.family import Family
+from fixedweight.families.family import Family, check_length
 from fixedweight.scaling import Scaling, measured_scaling
 
 
@@ -42,11 +42,7 @@ class Simulator(Family):
         for what, value in (("size", self.size), ("targets", self.targets)):
             if value < 1:
                 raise FamilyError(f"Expected {what} of at least 1 for a simulator, got {value}.")
-        if self.length < 2:
-            raise FamilyError(
-                f"Expected at least 2 examples of a task, got length={self.length}: the first "
-                "prediction is made before anything is known."
-            )
+        check_length(self.length)
 
     @property
     def name(self) -> str:

@@ -117,6 +117,12 @@ def check_network(network: Network) -> None:
             f"Expected {label}.init_params to return a dict of arrays with at least one, got "
             f"{type(params).__name__}."
         )
+    for name, value in params.items():
+        if np.asarray(value).dtype.kind not in "fiu":
+            raise NetworkError(
+                f"Expected {label}.init_params to return a flat dict of arrays of numbers, got "
+                f"{type(value).__name__} as {name!r}."
+            )
     params = {name: np.asarray(value, dtype=np.float32) for name, value in params.items()}
     batch = 2
     state = network.init_state(params, (batch,), np)
@@ -126,6 +132,11 @@ def check_network(network: Network) -> None:
         )
     inputs = np.zeros((batch, network.input_size), dtype=np.float32)
     new, outputs = network.step(params, state, inputs, np)
+    if not isinstance(new, dict):
+        raise NetworkError(
+            f"Expected {label}.step to return a dict of arrays as the new state, got "
+            f"{type(new).__name__}."
+        )
     before = {name: np.shape(part) for name, part in state.items()}
     after = {name: np.shape(part) for name, part in new.items()}
     if before != after:

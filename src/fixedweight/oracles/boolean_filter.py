@@ -66,10 +66,8 @@ class BooleanFilter(Oracle):
         batch, time = targets.shape
         cells = 2**self.inputs
         # Time first, and each stream's cell as an index into the flattened [batch, cells].
-        cell = (
-            inputs.astype(np.int64) @ 2 ** np.arange(self.inputs)
-            + cells * np.arange(batch)[:, None]
-        ).T.copy()
+        row = inputs.astype(np.int64) @ 2 ** np.arange(self.inputs)
+        cell = np.ascontiguousarray(row.T) + cells * np.arange(batch)
         target, known = targets.T.copy(), revealed.T.copy()
         every = known.all(axis=1)
 

@@ -22,7 +22,8 @@ class LeastSquares(Oracle):
 
     from m = E w and P = Cov w: recursive least squares. It is the Bayes predictor if w and e are
     Gaussian. For any other prior with these moments its risk is the same as for that Gaussian, and
-    an actual predictor has it, so that the Bayes risk is not above it.
+    an actual predictor has it, so that the Bayes risk is not above it. Where w . f(x) is known to
+    lie in a range, predictions are clipped to it, which can only lower the risk.
 
     P is carried as a square root S S' (Potter's update: J. E. Potter 1963; Bierman 1977, chapter
     II), which stays exact when exact observations make P singular. v is `noise` and a
@@ -34,15 +35,20 @@ class LeastSquares(Oracle):
         mean: E w, [feature].
         covariance: Cov w, [feature, feature].
         noise: variance of the targets' own noise e.
+        low: the least that w . f(x) can be.
+        high: the most that it can be.
 
     Raises:
-        InputError: moments whose shapes do not match or are not finite, or negative `noise`.
+        InputError: moments whose shapes do not match or are not finite, negative `noise`, or `low`
+            not below `high`.
     """
 
     features: Callable[[np.ndarray], np.ndarray]
     mean: np.ndarray
     covariance: np.ndarray
     noise: float = 0.0
+    low: float = -np.inf
+    high: float = np.inf
     kind: Kind = field(default="bound from above", kw_only=True)
     note: str = field(
         default="The best predictor linear in the targets; the Bayes risk is not above its risk.",
@@ -61,6 +67,8 @@ class LeastSquares(Oracle):
             raise InputError("Expected finite prior moments, got NaN or infinite values.")
         if self.noise < 0:
             raise InputError(f"Expected a noise variance of 0 or more, got {self.noise}.")
+        if not self.low < self.high:
+            raise InputError(f"Expected low < high, got low={self.low}, high={self.high}.")
 
     def predict(self, stream: Stream) -> Float[np.ndarray, "batch time 1"]:
         inputs, targets, revealed = told(stream)
@@ -83,7 +91,7 @@ class LeastSquares(Oracle):
             error = targets[:, s] - np.einsum("bi,bi->b", f[:, s], m)
             m += gain * np.where(revealed[:, s], error, 0.0)[:, None]
             S -= np.einsum("bi,bj->bij", gain, seen / (1.0 + np.sqrt(v / variance))[:, None])
-        return predictions[..., None]
+        return np.clip(predictions, self.low, self.high)[..., None]
 
 
 def square_root(covariance: np.ndarray) -> Float[np.ndarray, "feature feature"]:

@@ -1,0 +1,19 @@
+"""The command line: derive a learner, run it on a table, show what it is."""
+
+import typer
+
+from fixedweight.cli.derive import derive
+from fixedweight.cli.run import run
+from fixedweight.cli.show import show
+
+app = typer.Typer(
+    help="Derive learning algorithms: name a family of problems, get an online estimator.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(derive)
+app.command()(run)
+app.command()(show)
+
+__all__ = ["app"]

@@ -1,0 +1,114 @@
+"""From the options of `fixedweight derive` to a family, and to a network that suits it."""
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from fixedweight.errors import FamilyError, InputError
+from fixedweight.families import (
+    Boolean,
+    Late,
+    Missing,
+    Noisy,
+    Quadratic,
+    Semilinear,
+    Switching,
+    TaskFamily,
+)
+from fixedweight.networks import LSTM1997
+
+FAMILIES = {"boolean": Boolean, "semilinear": Semilinear, "quadratic": Quadratic}
+
+
+def named_family(name: str, inputs: int, examples: int | None, scale: str) -> TaskFamily:
+    """One of the paper's families."""
+    if name not in FAMILIES:
+        raise InputError(
+            f"Expected a family among {sorted(FAMILIES)} (or --simulator or --table), got {name!r}."
+        )
+    settings: dict[str, object] = {"inputs": inputs}
+    if examples is not None:
+        settings["length"] = examples
+    if name == "quadratic":
+        settings["scale"] = scale
+    return FAMILIES[name](**settings)
+
+
+def simulator(reference: str) -> TaskFamily:
+    """The family that `MODULE:NAME` or `FILE.py:NAME` refers to; a function is called for it."""
+    place, _, name = reference.rpartition(":")
+    if not place or not name:
+        raise InputError(f"Expected --simulator MODULE:NAME or FILE.py:NAME, got {reference!r}.")
+    module = _load_module(place)
+    if not hasattr(module, name):
+        raise InputError(f"Expected a family named {name!r} in {place}, but it has none.")
+    found = getattr(module, name)
+    if not isinstance(found, TaskFamily) and callable(found):
+        found = found()
+    if not isinstance(found, TaskFamily):
+        raise FamilyError(
+            f"Expected a fixedweight family (a Simulator, say) as {reference!r}, got "
+            f"{type(found).__name__}."
+        )
+    return found
+
+
+def _load_module(place: str) -> ModuleType:
+    try:
+        if not place.endswith(".py"):
+            sys.path.insert(0, "")
+            return importlib.import_module(place)
+        path = Path(place)
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        if spec is None or spec.loader is None or not path.is_file():
+            raise InputError(f"Expected a Python file at {place!r}, but there is none.")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"Expected to import {place!r}, but it raised {type(error).__name__}: {error}"
+        ) from error
+
+
+def under_conditions(
+    family: TaskFamily,
+    *,
+    regime: str,
+    switch_every: int | None,
+    hazard: float | None,
+    noise: float | None,
+    flip: float | None,
+    missing: float | None,
+    late: int | None,
+) -> TaskFamily:
+    """The family with each condition that was asked for."""
+    if regime not in ("reset", "continuous"):
+        raise InputError(f"Expected regime 'reset' or 'continuous', got {regime!r}.")
+    if regime == "continuous" and switch_every is None and hazard is None:
+        switch_every = family.examples
+    if switch_every is not None or hazard is not None:
+        family = Switching(family, every=switch_every, hazard=hazard)
+    if noise is not None or flip is not None:
+        family = Noisy(family, sd=noise or 0.0, flip=flip or 0.0)
+    if missing is not None:
+        family = Missing(family, share=missing)
+    if late is not None:
+        family = Late(family, steps=late)
+    return family
+
+
+def default_network(
+    family: TaskFamily, cells: int | None, hidden: int | None, second: int | None
+) -> LSTM1997:
+    """The paper's network for the family (Table 1), with any size replaced."""
+    four_layers = family.name == "quadratic"
+    return LSTM1997(
+        blocks=cells if cells is not None else 12 if four_layers else 6,
+        hidden=hidden if hidden is not None else 6,
+        second=second if second is not None else 40 if four_layers else 0,
+    )

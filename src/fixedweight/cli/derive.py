@@ -1,0 +1,165 @@
+"""fixedweight derive"""
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fixedweight.cli.console import console, print_card
+from fixedweight.errors import InputError, require
+
+
+def derive(
+    family: Annotated[
+        str | None, typer.Argument(help="boolean, semilinear or quadratic", show_default=False)
+    ] = None,
+    inputs: Annotated[int, typer.Option(help="inputs of one example")] = 2,
+    examples: Annotated[int | None, typer.Option(help="examples of one task")] = None,
+    scale: Annotated[str, typer.Option(help="quadratic targets: task, global or none")] = "task",
+    regime: Annotated[
+        str, typer.Option(help="reset: a task a stream; continuous: unmarked switches")
+    ] = "reset",
+    switch_every: Annotated[int | None, typer.Option(help="examples between switches")] = None,
+    hazard: Annotated[float | None, typer.Option(help="chance of a switch a step")] = None,
+    noise: Annotated[float | None, typer.Option(help="Gaussian noise on targets, sd")] = None,
+    flip: Annotated[float | None, typer.Option(help="chance that a target is flipped")] = None,
+    missing: Annotated[float | None, typer.Option(help="share of targets never told")] = None,
+    late: Annotated[int | None, typer.Option(help="steps by which targets come late")] = None,
+    simulator: Annotated[
+        str | None, typer.Option(help="your own family: MODULE:NAME or FILE.py:NAME")
+    ] = None,
+    table: Annotated[Path | None, typer.Option(help="related series, .csv or .parquet")] = None,
+    task: Annotated[str | None, typer.Option(help="table column that names the task")] = None,
+    target: Annotated[str | None, typer.Option(help="table column to predict")] = None,
+    columns: Annotated[
+        str | None, typer.Option(help="table columns to predict from, comma-separated; all others")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="table column that orders rows")] = None,
+    cells: Annotated[int | None, typer.Option(help="memory cells")] = None,
+    hidden: Annotated[int | None, typer.Option(help="standard units beside the cells")] = None,
+    second: Annotated[int | None, typer.Option(help="units of the second layer; 0: none")] = None,
+    gradient: Annotated[str, typer.Option(help="bptt or truncated1997")] = "bptt",
+    effort: Annotated[float, typer.Option(help="times the usual number of updates")] = 1.0,
+    learning_rate: Annotated[float | None, typer.Option(help="peak of its course")] = None,
+    seeds: Annotated[int, typer.Option(help="networks trained side by side; best kept")] = 4,
+    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    out: Annotated[Path | None, typer.Option(help="learner file to write")] = None,
+) -> None:
+    """Derive a learner for a family of problems and judge it; Ctrl-C stops early, kept and usable.
+
+    Writes the learner (.safetensors), a figure (.png) beside it, and, until done, a checkpoint from
+    which the same command resumes.
+    """
+    require("jax", "train")
+    from fixedweight.cli import choose
+    from fixedweight.evaluation import evaluate
+    from fixedweight.families import read_table
+    from fixedweight.report.figure import draw
+    from fixedweight.training import default_schedule
+    from fixedweight.training import derive as train
+
+    if sum(source is not None for source in (family, simulator, table)) != 1:
+        raise InputError(
+            "Expected one source of tasks: a family's name, --simulator or --table. "
+            "Try: fixedweight derive boolean"
+        )
+    if family is not None:
+        base = choose.named_family(family, inputs, examples, scale)
+    elif simulator is not None:
+        base = choose.simulator(simulator)
+    else:
+        if task is None or target is None:
+            raise InputError("Expected --task COLUMN and --target COLUMN with --table.")
+        names = [name.strip() for name in columns.split(",")] if columns else None
+        base = read_table(table, task=task, target=target, inputs=names, order=order, seed=seed)
+    chosen = choose.under_conditions(
+        base,
+        regime=regime,
+        switch_every=switch_every,
+        hazard=hazard,
+        noise=noise,
+        flip=flip,
+        missing=missing,
+        late=late,
+    )
+    path = out or Path(f"{table.stem if table else chosen.name}.safetensors")
+    if path.suffix != ".safetensors" or not path.absolute().parent.is_dir():
+        raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
+    network = choose.default_network(chosen, cells, hidden, second)
+    schedule = default_schedule(chosen).scaled(effort)
+    if learning_rate is not None:
+        schedule = dataclasses.replace(schedule, learning_rate=learning_rate)
+    checkpoint = path.with_suffix(".checkpoint")
+    if checkpoint.exists():
+        console.print(f"resuming from {checkpoint}", style="dim")
+    with _Display(_floor(chosen, seed)) as display:
+        learner = train(
+            chosen,
+            network,
+            gradient=gradient,
+            schedule=schedule,
+            seeds=seeds,
+            seed=seed,
+            checkpoint=checkpoint,
+            on_progress=display.show,
+        )
+    if learner.card["derivation"]["stopped_early"]:
+        console.print(f"stopped early; the same command goes on from {checkpoint}", style="yellow")
+    console.print("judging it on tasks it has never seen ...", style="dim")
+    learner = dataclasses.replace(
+        learner, card={**learner.card, "evaluation": evaluate(learner, chosen, seed)}
+    )
+    learner.save(path)
+    draw(learner.card, path.with_suffix(".png"))
+    print_card(learner.card)
+    console.print(f"\nlearner: {path}   figure: {path.with_suffix('.png')}")
+
+
+def _floor(family: Any, seed: int) -> float | None:
+    """The oracle's error in the unit of the training display, on a few streams; None if unknown."""
+    import jax
+
+    from fixedweight.oracles import oracle_for
+
+    oracle = oracle_for(family)
+    if oracle is None:
+        return None
+    stream = family.part("validation").sample(
+        jax.random.key(seed), 64, min(4 * family.examples, family.stream_length)
+    )
+    stream = type(stream)(*(np.asarray(part) for part in stream))
+    error = (oracle.predict(stream) - stream.targets)[stream.scored] ** 2
+    return float(error.mean() / np.prod(family.scaling().target_scale) ** 2)
+
+
+class _Display:
+    """The live progress line."""
+
+    def __init__(self, floor: float | None) -> None:
+        self.floor = floor
+        self.bar = Progress(
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed:.0f}/{task.total:.0f} updates"),
+            TextColumn("{task.fields[text]}"),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self.task = self.bar.add_task("", total=1, text="compiling ...")
+
+    def __enter__(self) -> "_Display":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.stop()
+
+    def show(self, progress: Any) -> None:
+        against = f", {progress.best / self.floor:.2f} x the floor" if self.floor else ""
+        text = (
+            f"{progress.steps_per_second / 1e6:.2f} M example-steps/s   "
+            f"error {progress.best:.5f}{against}   {progress.seconds_left:.0f} s left"
+        )
+        self.bar.update(self.task, completed=progress.update, total=progress.updates, text=text)

@@ -1,0 +1,95 @@
+"""fixedweight run"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from fixedweight.cli.console import console, print_rows
+from fixedweight.errors import InputError, require
+from fixedweight.estimators import OnlineEstimator
+from fixedweight.frames import check_column, load_frame, numeric
+from fixedweight.learner import Learner
+
+GROUPS = ((1, 1), (2, 5), (6, 10), (11, 20), (21, 30), (31, None))
+"""Examples, counted from 1, whose errors are reported together."""
+
+
+def run(
+    learner: Annotated[Path, typer.Argument(help="a learner file")],
+    data: Annotated[Path, typer.Argument(help="rows in order, .csv or .parquet")],
+    task: Annotated[
+        str | None, typer.Option(help="column that names the task: each starts afresh")
+    ] = None,
+    order: Annotated[str | None, typer.Option(help="column that orders rows")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="column to predict, if named otherwise")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="write the table with predictions")] = None,
+    state: Annotated[Path | None, typer.Option(help="go on from this state, one task only")] = None,
+    save_state: Annotated[Path | None, typer.Option(help="write the state at the end")] = None,
+) -> None:
+    """Predict, then learn, row by row, and print the error by example.
+
+    A missing target is predicted and not learned. With no --task all rows are one task.
+    """
+    loaded = Learner.load(learner)
+    if len(loaded.target_names) != 1:
+        raise InputError(f"Expected a learner of one target, got {list(loaded.target_names)}.")
+    frame = load_frame(data)
+    target = target or loaded.target_names[0]
+    wanted = [*loaded.input_names, target, *(name for name in (task, order) if name)]
+    for column in wanted:
+        check_column(frame, column)
+    if frame.empty:
+        raise InputError(f"Expected rows in {data}, got none.")
+    if task and (state or save_state):
+        raise InputError("Expected one task with --state or --save-state, got --task.")
+    if out and out.suffix.lower() not in (".csv", ".parquet"):
+        raise InputError(f"Expected --out to end in .csv or .parquet, got {out}.")
+    if order:
+        frame = frame.sort_values(order, kind="stable")
+    x = numeric(frame, loaded.input_names, allow_missing=False)
+    y = numeric(frame, [target], allow_missing=True)
+    names = frame[task].to_numpy() if task else np.zeros(len(frame), dtype=int)
+    codes, labels = require("pandas", "cli").factorize(names)
+    if (codes < 0).any():
+        raise InputError(f"Expected a task in every row of column {task!r}, got none in some.")
+    predictions, example = np.empty(len(frame)), np.empty(len(frame), dtype=int)
+    estimator = OnlineEstimator(loaded)
+    for code in range(len(labels)):
+        rows = np.flatnonzero(codes == code)
+        estimator.reset()
+        if state:
+            estimator.load_state(state)
+        example[rows] = estimator.examples + np.arange(len(rows))
+        predictions[rows] = estimator.learn_many(x[rows], y[rows])[:, 0]
+    print_rows(_error_rows(predictions - y[:, 0], example))
+    console.print(f"{len(frame)} rows, {len(labels)} task{'s' if len(labels) > 1 else ''}")
+    if save_state:
+        estimator.save_state(save_state)
+        console.print(f"state: {save_state}")
+    if out:
+        frame = frame.assign(prediction=predictions)
+        frame.to_csv(out, index=False) if out.suffix == ".csv" else frame.to_parquet(out)
+        console.print(f"predictions: {out}")
+
+
+def _error_rows(errors: np.ndarray, example: np.ndarray) -> list[list[str]]:
+    """Mean absolute and root mean square error by groups of examples, and over all."""
+    rows = [["example", "rows", "mean |error|", "rms error"]]
+    known = ~np.isnan(errors)
+    for first, last in (*GROUPS, (1, None)):
+        inside = known & (example >= first - 1)
+        if last is not None:
+            inside &= example < last
+        if (first, last) == (1, None):
+            name = "all"
+        else:
+            name = f"{first}" if first == last else f"{first}-{last}" if last else f"{first} on"
+        if inside.any():
+            group = errors[inside]
+            numbers = (np.abs(group).mean(), np.sqrt((group**2).mean()))
+            rows.append([name, str(len(group)), *(f"{value:.4g}" for value in numbers)])
+    return rows

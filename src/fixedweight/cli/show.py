@@ -1,0 +1,21 @@
+"""fixedweight show"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fixedweight.cli.console import console, print_card
+from fixedweight.learner import Learner
+
+
+def show(learner: Annotated[Path, typer.Argument(help="a learner file")]) -> None:
+    """Say what a learner is, how it was derived and how good it is."""
+    loaded = Learner.load(learner)
+    print_card(loaded.card)
+    bytes_state = sum(part.nbytes for part in loaded.initial_state().values())
+    late = f", targets {loaded.delay} steps late" if loaded.delay else ""
+    console.print(
+        f"\ninputs {', '.join(loaded.input_names)}; target {', '.join(loaded.target_names)}{late}; "
+        f"{bytes_state} bytes of memory a stream"
+    )

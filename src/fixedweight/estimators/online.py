@@ -1,0 +1,197 @@
+"""A derived learner at work: an online estimator with a state and nothing else that changes."""
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fixedweight import files
+from fixedweight.errors import InputError, LearnerFileError
+from fixedweight.learner import Learner, as_floats
+
+KIND = "fixedweight state"
+VERSION = 1
+
+
+class OnlineEstimator:
+    """Learns one task from its examples, one at a time, in constant memory.
+
+        estimator = OnlineEstimator(Learner.load("boolean.safetensors"))
+        guess = estimator.predict_one([0, 1])
+        estimator.learn_one([0, 1], 1)
+
+    `predict_*` never changes the state; `learn_*` changes the state and never the weights.
+
+    A learner derived for targets that come `delay` steps late is told, in the n-th `learn_one`, the
+    target of the n - delay-th input. Where labels are late but always come with their inputs, use a
+    learner without delay and call `learn_one` when the pair is complete.
+
+    Args:
+        learner: the derived learner; shared, not copied, since it never changes.
+    """
+
+    def __init__(self, learner: Learner) -> None:
+        self.learner = learner
+        self.reset()
+
+    def reset(self) -> "OnlineEstimator":
+        """Forget everything learned, as before the first example."""
+        self.examples = 0
+        """Examples learned so far."""
+        self._state = self.learner.initial_state()
+        self._y = np.zeros(self.learner.target_size, dtype=np.float32)
+        self._arrived = np.zeros((), dtype=bool)
+        return self
+
+    def copy(self) -> "OnlineEstimator":
+        """Another estimator with the same state, independent from here on."""
+        return copy.deepcopy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "OnlineEstimator":
+        twin = OnlineEstimator(self.learner)
+        twin.set_state(self.get_state())
+        return twin
+
+    def predict_one(self, x: Sequence[float] | Mapping[str, float]) -> float | np.ndarray:
+        """The prediction for the inputs of the next example.
+
+        Args:
+            x: the inputs in order, or by name.
+
+        Returns:
+            A float, or [target] where a target has several numbers.
+
+        Raises:
+            InputError: the wrong number of inputs, a name missing, or a value that is not finite.
+        """
+        _, prediction = self._step(self._inputs(x))
+        return prediction.item() if prediction.size == 1 else prediction
+
+    def learn_one(
+        self, x: Sequence[float] | Mapping[str, float], y: float | Sequence[float] | None
+    ) -> None:
+        """Learn one example.
+
+        Args:
+            x: the inputs in order, or by name.
+            y: its target; None or NaN where it is missing.
+
+        Raises:
+            InputError: as in `predict_one`, or a target of the wrong size or infinite. Nothing has
+                changed then.
+        """
+        inputs = self._inputs(x)
+        targets = self._target(y)
+        self._state, _ = self._step(inputs)
+        self._tell(targets)
+
+    def predict_many(self, inputs: Any) -> np.ndarray:
+        """Predictions for many inputs, each as if it came next: [query, input] -> [query, target].
+
+        Raises:
+            InputError: wrong shape, or values that are not finite.
+        """
+        x = as_floats("inputs", inputs, (None, self.learner.input_size))
+        n = (len(x),)
+        state = {k: np.broadcast_to(part, n + part.shape) for k, part in self._state.items()}
+        y = np.broadcast_to(self._y, n + self._y.shape)
+        _, predictions = self.learner.step(state, x, y, np.broadcast_to(self._arrived, n))
+        return predictions
+
+    def learn_many(self, inputs: Any, targets: Any) -> np.ndarray:
+        """Go through a stream: predict each example, then learn it.
+
+        Args:
+            inputs: [time, input]; targets: [time] or [time, target], NaN where missing.
+
+        Returns:
+            The predictions [time, target], each made before its target was learned.
+
+        Raises:
+            InputError: wrong shapes or values; nothing has changed then.
+        """
+        x = as_floats("inputs", inputs, (None, self.learner.input_size))
+        y = np.asarray(targets)
+        y = y[:, None] if y.ndim == 1 else y
+        y = as_floats("targets", y, (len(x), self.learner.target_size), missing=True)
+        predictions = np.empty_like(y)
+        for t in range(len(x)):
+            self._state, predictions[t] = self._step(x[t])
+            self._tell(y[t])
+        return predictions
+
+    def get_state(self) -> dict[str, np.ndarray]:
+        """Everything that learning has changed, as arrays of its own; see `set_state`."""
+        return {
+            **{f"state.{name}": part.copy() for name, part in self._state.items()},
+            "target": self._y.copy(),
+            "arrived": self._arrived.copy(),
+            "examples": np.array(self.examples, dtype=np.int64),
+        }
+
+    def set_state(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on from a state that `get_state` of an estimator of the same network gave.
+
+        Raises:
+            InputError: the state does not fit this learner. Nothing has changed then.
+        """
+        mine = self.get_state()
+        got = {name: (np.shape(part), np.asarray(part).dtype) for name, part in state.items()}
+        wanted = {name: (part.shape, part.dtype) for name, part in mine.items()}
+        if got != wanted:
+            raise InputError(f"Expected a state of this learner, {wanted}, got {got}.")
+        parts = {name: np.array(part) for name, part in state.items()}
+        self._y, self._arrived = parts.pop("target"), parts.pop("arrived")
+        self.examples = int(parts.pop("examples"))
+        self._state = {name.removeprefix("state."): part for name, part in parts.items()}
+
+    def save_state(self, path: str | Path) -> None:
+        """Write the state to a file."""
+        header = {"version": VERSION, "learner": self.learner.digest}
+        files.write(path, KIND, self.get_state(), header)
+
+    def load_state(self, path: str | Path) -> None:
+        """Go on from a state file of the same learner.
+
+        Raises:
+            LearnerFileError: the file is damaged, of another version, or of another learner.
+        """
+        arrays, header = files.read(path, KIND)
+        if header.get("version") != VERSION:
+            raise LearnerFileError(
+                f"Expected a state file of version {VERSION}, got {header.get('version')!r}."
+            )
+        if header.get("learner") != self.learner.digest:
+            raise LearnerFileError(
+                f"Expected a state of this learner at {str(path)!r}, got one of another learner. "
+                "Load it with the learner that saved it."
+            )
+        try:
+            self.set_state(arrays)
+        except InputError as error:
+            raise LearnerFileError(f"{str(path)!r}: {error}") from error
+
+    def _step(self, x: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        return self.learner.step(self._state, x, self._y, self._arrived)
+
+    def _tell(self, y: np.ndarray) -> None:
+        arrived = not np.isnan(y).any()
+        self._arrived = np.array(arrived)
+        self._y = y if arrived else np.zeros_like(y)
+        self.examples += 1
+
+    def _inputs(self, x: Any) -> np.ndarray:
+        if isinstance(x, Mapping):
+            missing = [name for name in self.learner.input_names if name not in x]
+            if missing:
+                raise InputError(
+                    f"Expected the inputs {list(self.learner.input_names)}, got no {missing}."
+                )
+            x = [x[name] for name in self.learner.input_names]
+        return as_floats("inputs", x, (self.learner.input_size,))
+
+    def _target(self, y: Any) -> np.ndarray:
+        y = np.full(self.learner.target_size, np.nan) if y is None else np.atleast_1d(y)
+        return as_floats("the target", y, (self.learner.target_size,), missing=True)

@@ -1,0 +1,144 @@
+"""How good a learner is: on tasks it has never seen, against the best that can be done."""
+
+from dataclasses import asdict
+from typing import Any
+
+import jax
+import numpy as np
+
+from fixedweight.evaluation.baselines import BASELINES
+from fixedweight.evaluation.errors import Estimate, Units, examples_to_learn
+from fixedweight.families import Family, Stream, TaskFamily
+from fixedweight.families.wrappers import Wrapper
+from fixedweight.learner import Learner
+from fixedweight.oracles import oracle_for
+
+STREAMS = 2000
+"""Streams judged where each holds one task; a sixteenth of it and fewer where tasks switch."""
+LONG = 10
+"""How many times the trained length a learner is judged at as well."""
+AFTER = (10, 30)
+"""The error is also reported without the first so many examples of each task."""
+TEST = 0x7E57
+"""Folded into the seed, so that test tasks are never those of training or validation."""
+
+
+def evaluate(learner: Learner, family: TaskFamily, seed: int = 0) -> dict[str, Any]:
+    """Judge a learner on held-out tasks of a family; plain values, ready for the learner's card.
+
+    Errors are squared errors in the targets' own unit, summed over the numbers of a target; each
+    figure comes with a 95 % confidence interval over tasks.
+
+    Returns:
+        `regime` ("reset": a task a stream, from the initial state; "continuous": tasks follow each
+        other unmarked), `tasks`, `examples`, `variance` of the targets; for the `learner`, the
+        `oracle` (None if unknown) and each of the `baselines` the same record: `mse` over whole
+        streams, `after` 10 and 30 examples of each task, `by_example`, `examples_to_learn`; the
+        learner's `ratio` of mse to the oracle's; and `long`, the errors at ten times the trained
+        length (None where a family has no more examples of a task).
+    """
+    test = family.part("test")
+    key = jax.random.fold_in(jax.random.key(seed), TEST)
+    stream = _numpy(test.judge(key, _streams(test)))
+    units = Units.of(stream.example, stream.scored)
+    record = _judge(learner, family, stream, units)
+    errors = squared_errors(learner, family, stream)
+    oracle = oracle_for(family)
+    ratio = None
+    if oracle is not None:
+        best = _squared(oracle.predict(stream), stream)
+        note = {"kind": oracle.kind, "note": oracle.note}
+        record["oracle"] = {**_figures(best, units, family.examples, record["variance"]), **note}
+        ratio = units.ratio(errors, best)
+    record["ratio"] = _plain(ratio)
+    record["long"] = _long(learner, test, key)
+    return record
+
+
+def squared_errors(learner: Learner, family: TaskFamily, stream: Stream) -> np.ndarray:
+    """[batch, time] squared error of each prediction, made before its target is told."""
+    predictions, _ = learner.unroll(stream.inputs, stream.targets, stream.revealed)
+    return _squared(predictions, stream)
+
+
+def _judge(learner: Learner, family: TaskFamily, stream: Stream, units: Units) -> dict[str, Any]:
+    scored = stream.targets[stream.scored]
+    variance = float(scored.var(axis=0).sum())
+    errors = squared_errors(learner, family, stream)
+    told = stream.revealed
+    x = np.asarray(stream.inputs, dtype=np.float64)
+    y = np.asarray(stream.targets, dtype=np.float64)
+    return {
+        "regime": "reset" if family.at_pace(None) is family else "continuous",
+        "tasks": int(units.task.max()) + 1,
+        "examples": family.examples,
+        "variance": variance,
+        "learner": _figures(errors, units, family.examples, variance),
+        "oracle": None,
+        "baselines": {
+            name: _figures(
+                _squared(baseline(x, y, told, family.delay), stream),
+                units,
+                family.examples,
+                variance,
+            )
+            for name, baseline in BASELINES.items()
+        },
+    }
+
+
+def _figures(errors: np.ndarray, units: Units, examples: int, variance: float) -> dict[str, Any]:
+    curve = units.by_example(errors, examples)
+    return {
+        "mse": _plain(units.mean(errors)),
+        "after": {str(n): _plain(units.mean(errors, units.example >= n)) for n in AFTER},
+        "by_example": [None if error is None else float(f"{error:.6g}") for error in curve],
+        "examples_to_learn": examples_to_learn(curve, variance),
+    }
+
+
+def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | None:
+    """The errors at ten times the trained length, where the family can be drawn so long.
+
+    A stream of switching tasks is as long anyhow: a hundred tasks, where training carries the
+    state through eight.
+    """
+    base = family
+    while isinstance(base, Wrapper):
+        base = base.family
+    if not isinstance(base, Family):
+        return None
+    key = jax.random.fold_in(key, LONG)
+    if family.stream_length > family.examples:
+        batch, length = _streams(family), family.stream_length
+    else:
+        batch, length = STREAMS // LONG, LONG * family.examples
+    stream = _numpy(family.sample(key, batch, length))
+    errors = squared_errors(learner, family, stream)
+    units = Units.of(stream.example, stream.scored)
+    trained = np.broadcast_to(np.arange(length) < length // LONG, stream.scored.shape)
+    return {
+        "length": length,
+        "mse": _plain(units.mean(errors)),
+        "first_tenth": _plain(units.mean(errors, trained)),
+        "rest": _plain(units.mean(errors, ~trained)),
+    }
+
+
+def _streams(family: TaskFamily) -> int:
+    return 16 if family.stream_length > family.examples else STREAMS
+
+
+def _squared(predictions: np.ndarray, stream: Stream) -> np.ndarray:
+    targets = np.where(stream.scored[..., None], stream.targets, predictions)
+    return ((np.asarray(predictions, dtype=np.float64) - targets) ** 2).sum(axis=-1)
+
+
+def _numpy(stream: Stream) -> Stream:
+    return Stream(*(jax.tree.map(np.asarray, part) for part in stream))
+
+
+def _plain(estimate: Estimate | None) -> dict[str, float] | None:
+    if estimate is None:
+        return None
+    return {name: float(f"{value:.6g}") for name, value in asdict(estimate).items()}

@@ -1,0 +1,57 @@
+"""Tables at the edge: files and DataFrames in, checked NumPy columns out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fixedweight.errors import FamilyError, require
+
+
+def load_frame(source: Any) -> Any:
+    """A pandas DataFrame from a path, a pandas or a polars DataFrame."""
+    pd = require("pandas", "cli")
+    if isinstance(source, pd.DataFrame):
+        return source.reset_index(drop=True)
+    if hasattr(source, "to_pandas"):
+        return source.to_pandas()
+    path = Path(source)
+    readers = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if path.suffix.lower() not in readers:
+        raise FamilyError(f"Expected a .csv or .parquet file, got {str(path)!r}.")
+    if not path.is_file():
+        raise FamilyError(f"Expected a table at {str(path)!r}, but there is no such file.")
+    try:
+        return readers[path.suffix.lower()](path)
+    except Exception as error:
+        raise FamilyError(f"Expected a readable table at {str(path)!r}, but: {error}") from error
+
+
+def check_column(frame: Any, column: str) -> None:
+    if column not in frame.columns:
+        raise FamilyError(
+            f"Expected a column {column!r}, got the columns {[str(c) for c in frame.columns]}."
+        )
+
+
+def numeric(frame: Any, columns: Sequence[str], *, allow_missing: bool) -> np.ndarray:
+    """The columns as float64 [row, column]; refuses text, infinities, and gaps unless allowed."""
+    pd = require("pandas", "cli")
+    for column in columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            value = next((v for v in frame[column] if isinstance(v, str)), frame[column].iloc[0])
+            raise FamilyError(
+                f"Expected numbers in column {column!r}, got {value!r}. Leave the column out of "
+                "the inputs or turn it into numbers first."
+            )
+    values = frame[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
+    bad = np.isinf(values) if allow_missing else ~np.isfinite(values)
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise FamilyError(
+            f"Expected {'finite or missing' if allow_missing else 'finite'} numbers in column "
+            f"{columns[column]!r}, got {values[row, column]} in row {frame.index[row]} "
+            f"({int(bad.sum())} such values in all). Fill or drop them first."
+        )
+    return values

@@ -1,0 +1,22 @@
+"""What all tests share."""
+
+from collections.abc import Iterator
+
+import jax
+import pytest
+from hypothesis import settings
+
+# The first example of a property compiles: a deadline would measure that.
+settings.register_profile("fixedweight", deadline=None)
+settings.load_profile("fixedweight")
+
+
+@pytest.fixture
+def x64() -> Iterator[None]:
+    """Float64 under JAX for the length of one test."""
+    if hasattr(jax, "enable_x64"):
+        switch = jax.enable_x64
+    else:  # before JAX 0.8
+        from jax.experimental import enable_x64 as switch
+    with switch(True):
+        yield
