@@ -6,6 +6,7 @@ changes one. Its state, which does change as it learns, belongs to whoever runs 
 """
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,25 +66,31 @@ class Learner:
         """The network's state before any example, each part [*batch, units]."""
         return initial_state(self.network, self.params, batch, np)
 
-    def step(
-        self, state: State, x: np.ndarray, y: np.ndarray, arrived: np.ndarray
-    ) -> tuple[State, np.ndarray]:
-        """One example in raw units; any leading batch axes.
+    def supplement(self, y: np.ndarray, arrived: np.ndarray) -> np.ndarray:
+        """The supplementary input: the target that arrives, in raw units, and the flag if any.
+
+        Args:
+            y: [..., target], any finite number where none arrived.
+            arrived: [..., 1] float32: 1 where a target arrives, 0 where not.
+
+        Returns:
+            [..., target (+ 1)], scaled.
+        """
+        told = self.scaling.scale_targets(y) * arrived
+        return np.concatenate([told, arrived], axis=-1) if self.flagged else told
+
+    def step(self, state: State, x: np.ndarray, supplement: np.ndarray) -> tuple[State, np.ndarray]:
+        """One example; any leading batch axes.
 
         Args:
             state: from `initial_state` or an earlier step; left as it is.
-            x: [..., input] inputs of the example to predict.
-            y: [..., target] the target that arrives with them; ignored where none did.
-            arrived: [...] bool.
+            x: [..., input] inputs of the example to predict, in raw units.
+            supplement: what has arrived, from `supplement`.
 
         Returns:
-            The new state and the prediction [..., target].
+            The new state and the prediction [..., target] in raw units.
         """
-        told = np.where(arrived[..., None], self.scaling.scale_targets(y), np.float32(0.0))
-        seen = [self.scaling.scale_inputs(x), told]
-        if self.flagged:
-            seen.append(arrived[..., None])
-        inputs = np.concatenate(seen, axis=-1, dtype=np.float32)
+        inputs = np.concatenate([self.scaling.scale_inputs(x), supplement], axis=-1)
         state, output = self.network.step(self.params, state, inputs, np)
         return state, self.scaling.unscale_targets(output)
 
@@ -108,15 +115,13 @@ class Learner:
         y = as_floats("targets", targets, (*x.shape[:2], self.target_size), missing=True)
         known = np.isfinite(y).all(axis=-1)
         told = known if revealed is None else known & np.asarray(revealed, dtype=bool)
-        y = np.where(told[..., None], y, np.float32(0.0))
-        batch, length = x.shape[:2]
-        state = self.initial_state((batch,)) if state is None else state
+        arrived = told[..., None].astype(np.float32)
+        supplement = self.supplement(np.where(told[..., None], y, np.float32(0.0)), arrived)
+        supplement = _later(supplement, 1 + self.delay)
+        state = self.initial_state(x.shape[:1]) if state is None else state
         predictions = np.empty_like(y)
-        nothing = np.zeros((batch, self.target_size), np.float32), np.zeros(batch, dtype=bool)
-        for t in range(length):
-            source = t - 1 - self.delay
-            arrival = (y[:, source], told[:, source]) if source >= 0 else nothing
-            state, predictions[:, t] = self.step(state, x[:, t], *arrival)
+        for t in range(x.shape[1]):
+            state, predictions[:, t] = self.step(state, x[:, t], supplement[:, t])
         return predictions, state
 
     def save(self, path: str | Path) -> None:
@@ -142,6 +147,34 @@ class Learner:
         return load_learner(path, networks)
 
 
+def _later(values: np.ndarray, steps: int) -> np.ndarray:
+    """Values [batch, time, ...] moved `steps` later, zeros first."""
+    moved = np.zeros_like(values)
+    moved[:, steps:] = values[:, : max(0, values.shape[1] - steps)]
+    return moved
+
+
+MOST = float(np.finfo(np.float32).max)
+
+
+def as_row(what: str, values: Any, size: int, *, missing: bool = False) -> np.ndarray:
+    """A few numbers as a float32 array [size]: `as_floats` for one example, where every call counts.
+
+    Raises:
+        InputError: as in `as_floats`.
+    """
+    try:
+        row = [float(value) for value in values]
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Expected {size} numbers as {what}, got {values!r}.") from error
+    if len(row) != size:
+        raise InputError(f"Expected {size} numbers as {what}, got {len(row)}.")
+    for value in row:
+        if not -MOST <= value <= MOST and not (missing and math.isnan(value)):
+            raise InputError(f"Expected finite {what}, got {row}. Fill or drop the value first.")
+    return np.array(row, dtype=np.float32)
+
+
 def as_floats(
     what: str, values: Any, shape: tuple[int | None, ...], *, missing: bool = False
 ) -> np.ndarray:
@@ -160,8 +193,9 @@ def as_floats(
     if not fits:
         wanted = "(" + ", ".join("any" if size is None else str(size) for size in shape) + ")"
         raise InputError(f"Expected {what} of shape {wanted}, got {array.shape}.")
-    bad = np.isinf(array) if missing else ~np.isfinite(array)
-    if bad.any():
+    good = ~np.isinf(array) if missing else np.isfinite(array)
+    if not good.all():
+        bad = ~good
         raise InputError(
             f"Expected finite {what}, got {array[bad][0]} in {int(bad.sum())} of {array.size} "
             "places. Fill or drop them first."

@@ -1,7 +1,7 @@
 """The truncated gradient against the traces of the 1997 paper, run online and forward in time."""
 
 from dataclasses import dataclass
-from itertools import product
+from functools import cache
 
 import jax
 import numpy as np
@@ -15,23 +15,19 @@ BATCH, TIME = 3, 8
 
 SIZES = {"input_size": 2, "target_size": 2, "blocks": 2}
 NETWORKS = [
-    LSTM1997(**SIZES, block_size=size, **config)
-    for size, config in product(
-        (1, 2),
-        (
-            {"hidden": 2},
-            {"hidden": 0, "gate_sources": False, "input_to_output": False, "output": "linear"},
-            {"hidden": 2, "second": 3},
-            {"hidden": 1, "second": 2, "gate_sources": False},
-        ),
+    LSTM1997(**SIZES, **config)
+    for config in (
+        {"hidden": 2},
+        {"block_size": 2, "hidden": 1},
+        {"block_size": 2, "hidden": 0, "input_to_output": False, "output": "linear"},
+        {"hidden": 1, "second": 2, "gate_sources": False},
+        {"block_size": 2, "hidden": 2, "second": 3},
     )
 ]
 
 
 def label(network):
-    layers = "four" if network.second else "three"
-    gates = "gates" if network.gate_sources else "no-gates"
-    return f"{layers}-layers-size-{network.block_size}-{gates}"
+    return f"{'four' if network.second else 'three'}-layers-size-{network.block_size}"
 
 
 every_network = pytest.mark.parametrize("network", NETWORKS, ids=label)
@@ -123,6 +119,11 @@ def traced_gradient(network, params, inputs, targets, weights):
     return rows | {f"b_{layer}": values[-1] for layer, values in gradient.items()}
 
 
+@cache
+def compiled(gradient, network):
+    return jax.jit(gradient(network))
+
+
 def problem(network):
     rng = np.random.default_rng(5)
     params = {name: 10.0 * value for name, value in network.init_params(rng).items()}
@@ -135,7 +136,7 @@ def problem(network):
 @every_network
 def test_equals_the_traces(network, x64):
     params, state, inputs, targets, weights = problem(network)
-    _, gradient = jax.jit(truncated1997(network))(params, state, inputs, targets, weights)
+    _, gradient = compiled(truncated1997, network)(params, state, inputs, targets, weights)
     streams = [
         traced_gradient(network, params, inputs[i], targets[i], weights[i]) for i in range(BATCH)
     ]
@@ -149,11 +150,11 @@ def test_equals_the_traces(network, x64):
         )
 
 
-@pytest.mark.parametrize("network", [NETWORKS[4], NETWORKS[6]], ids=label)
+@pytest.mark.parametrize("network", [NETWORKS[1], NETWORKS[4]], ids=label)
 def test_is_not_the_full_gradient(network, x64):
     given = problem(network)
-    _, cut = jax.jit(truncated1997(network))(*given)
-    _, full = jax.jit(bptt(network))(*given)
+    _, cut = compiled(truncated1997, network)(*given)
+    _, full = compiled(bptt, network)(*given)
     difference = np.linalg.norm(cut["w_first"] - full["w_first"])
     assert difference > 0.01 * np.linalg.norm(full["w_first"])
     # The output units come last: no error of theirs goes through time.
@@ -182,8 +183,8 @@ class Remembering(Leaky):
 def test_is_the_full_gradient_where_all_state_is_memory(x64):
     network = Remembering(input_size=2, target_size=1)
     given = problem(network)
-    _, cut = jax.jit(truncated1997(network))(*given)
-    _, full = jax.jit(bptt(network))(*given)
+    _, cut = compiled(truncated1997, network)(*given)
+    _, full = compiled(bptt, network)(*given)
     np.testing.assert_allclose(cut["w"], full["w"], rtol=1e-12)
     # The path in time that is kept matters here: one step alone has another gradient.
     params, _, inputs, targets, weights = given

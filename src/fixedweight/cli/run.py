@@ -64,7 +64,8 @@ def run(
         if state:
             estimator.load_state(state)
         example[rows] = estimator.examples + np.arange(len(rows))
-        predictions[rows] = estimator.learn_many(x[rows], y[rows])[:, 0]
+        told = np.concatenate([np.full(loaded.delay, np.nan), y[rows, 0]])[: len(rows)]
+        predictions[rows] = estimator.learn_many(x[rows], told)[:, 0]
     print_rows(_error_rows(predictions - y[:, 0], example))
     console.print(f"{len(frame)} rows, {len(labels)} task{'s' if len(labels) > 1 else ''}")
     if save_state:

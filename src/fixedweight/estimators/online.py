@@ -1,6 +1,7 @@
 """A derived learner at work: an online estimator with a state and nothing else that changes."""
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,10 @@ import numpy as np
 
 from fixedweight import files
 from fixedweight.errors import InputError, LearnerFileError
-from fixedweight.learner import Learner, as_floats
+from fixedweight.learner import Learner, as_floats, as_row
 
+ARRIVED = np.ones(1, dtype=np.float32)
+NOT_ARRIVED = np.zeros(1, dtype=np.float32)
 KIND = "fixedweight state"
 VERSION = 1
 
@@ -41,8 +44,9 @@ class OnlineEstimator:
         self.examples = 0
         """Examples learned so far."""
         self._state = self.learner.initial_state()
-        self._y = np.zeros(self.learner.target_size, dtype=np.float32)
-        self._arrived = np.zeros((), dtype=bool)
+        nothing = np.zeros(self.learner.target_size, dtype=np.float32)
+        self._supplement = self.learner.supplement(nothing, NOT_ARRIVED)
+        self._ahead: tuple[bytes, dict[str, np.ndarray], np.ndarray] | None = None
         return self
 
     def copy(self) -> "OnlineEstimator":
@@ -67,7 +71,7 @@ class OnlineEstimator:
             InputError: the wrong number of inputs, a name missing, or a value that is not finite.
         """
         _, prediction = self._step(self._inputs(x))
-        return prediction.item() if prediction.size == 1 else prediction
+        return prediction.item() if prediction.size == 1 else prediction.copy()
 
     def learn_one(
         self, x: Sequence[float] | Mapping[str, float], y: float | Sequence[float] | None
@@ -84,8 +88,7 @@ class OnlineEstimator:
         """
         inputs = self._inputs(x)
         targets = self._target(y)
-        self._state, _ = self._step(inputs)
-        self._tell(targets)
+        self._learn(inputs, targets)
 
     def predict_many(self, inputs: Any) -> np.ndarray:
         """Predictions for many inputs, each as if it came next: [query, input] -> [query, target].
@@ -96,9 +99,8 @@ class OnlineEstimator:
         x = as_floats("inputs", inputs, (None, self.learner.input_size))
         n = (len(x),)
         state = {k: np.broadcast_to(part, n + part.shape) for k, part in self._state.items()}
-        y = np.broadcast_to(self._y, n + self._y.shape)
-        _, predictions = self.learner.step(state, x, y, np.broadcast_to(self._arrived, n))
-        return predictions
+        supplement = np.broadcast_to(self._supplement, n + self._supplement.shape)
+        return self.learner.step(state, x, supplement)[1]
 
     def learn_many(self, inputs: Any, targets: Any) -> np.ndarray:
         """Go through a stream: predict each example, then learn it.
@@ -118,16 +120,14 @@ class OnlineEstimator:
         y = as_floats("targets", y, (len(x), self.learner.target_size), missing=True)
         predictions = np.empty_like(y)
         for t in range(len(x)):
-            self._state, predictions[t] = self._step(x[t])
-            self._tell(y[t])
+            predictions[t] = self._learn(x[t], y[t])
         return predictions
 
     def get_state(self) -> dict[str, np.ndarray]:
         """Everything that learning has changed, as arrays of its own; see `set_state`."""
         return {
             **{f"state.{name}": part.copy() for name, part in self._state.items()},
-            "target": self._y.copy(),
-            "arrived": self._arrived.copy(),
+            "supplement": self._supplement.copy(),
             "examples": np.array(self.examples, dtype=np.int64),
         }
 
@@ -143,7 +143,7 @@ class OnlineEstimator:
         if got != wanted:
             raise InputError(f"Expected a state of this learner, {wanted}, got {got}.")
         parts = {name: np.array(part) for name, part in state.items()}
-        self._y, self._arrived = parts.pop("target"), parts.pop("arrived")
+        self._supplement, self._ahead = parts.pop("supplement"), None
         self.examples = int(parts.pop("examples"))
         self._state = {name.removeprefix("state."): part for name, part in parts.items()}
 
@@ -174,13 +174,22 @@ class OnlineEstimator:
             raise LearnerFileError(f"{str(path)!r}: {error}") from error
 
     def _step(self, x: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        return self.learner.step(self._state, x, self._y, self._arrived)
+        """The network's step from the present state, remembered until the state changes: learning
+        an example just predicted costs no second one."""
+        key = x.tobytes()
+        if self._ahead is None or self._ahead[0] != key:
+            self._ahead = (key, *self.learner.step(self._state, x, self._supplement))
+        return self._ahead[1], self._ahead[2]
 
-    def _tell(self, y: np.ndarray) -> None:
-        arrived = not np.isnan(y).any()
-        self._arrived = np.array(arrived)
-        self._y = y if arrived else np.zeros_like(y)
+    def _learn(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        self._state, prediction = self._step(x)
+        self._ahead = None
+        if np.isnan(y).any():
+            self._supplement = self.learner.supplement(np.zeros_like(y), NOT_ARRIVED)
+        else:
+            self._supplement = self.learner.supplement(y, ARRIVED)
         self.examples += 1
+        return prediction
 
     def _inputs(self, x: Any) -> np.ndarray:
         if isinstance(x, Mapping):
@@ -190,8 +199,12 @@ class OnlineEstimator:
                     f"Expected the inputs {list(self.learner.input_names)}, got no {missing}."
                 )
             x = [x[name] for name in self.learner.input_names]
-        return as_floats("inputs", x, (self.learner.input_size,))
+        return as_row("inputs", x, self.learner.input_size)
 
     def _target(self, y: Any) -> np.ndarray:
-        y = np.full(self.learner.target_size, np.nan) if y is None else np.atleast_1d(y)
-        return as_floats("the target", y, (self.learner.target_size,), missing=True)
+        size = self.learner.target_size
+        if y is None:
+            y = [math.nan] * size
+        elif np.ndim(y) == 0:
+            y = [y]
+        return as_row("the target", y, size, missing=True)

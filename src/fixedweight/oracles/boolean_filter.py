@@ -80,7 +80,7 @@ class BooleanFilter(Oracle):
         same_run = (1.0 - self.hazard) ** self.delay
         predictions = np.empty((time, batch))
         for t in range(time):
-            reached = k >= rank.take(cell[t])[:, None]
+            reached = k >= rank.take(cell[t]).reshape(batch, 1)
             chance = np.einsum("bk,bk->b", weights, reached)
             predictions[t] = 0.5 + same_run * chance * (last.take(cell[t]) - 0.5)
             s = t - self.delay
