@@ -113,7 +113,7 @@ class Learner:
         """
         x = as_floats("inputs", inputs, (None, None, self.input_size))
         y = as_floats("targets", targets, (*x.shape[:2], self.target_size), missing=True)
-        known = np.isfinite(y).all(axis=-1)
+        known = np.isfinite(y).min(axis=-1)
         told = known if revealed is None else known & np.asarray(revealed, dtype=bool)
         arrived = told[..., None].astype(np.float32)
         supplement = self.supplement(np.where(told[..., None], y, np.float32(0.0)), arrived)
@@ -158,7 +158,7 @@ MOST = float(np.finfo(np.float32).max)
 
 
 def as_row(what: str, values: Any, size: int, *, missing: bool = False) -> np.ndarray:
-    """A few numbers as a float32 array [size]: `as_floats` for one example, where every call counts.
+    """A few numbers as a float32 array [size]: `as_floats` for one example, made to be quick.
 
     Raises:
         InputError: as in `as_floats`.

@@ -89,7 +89,7 @@ def derive(
     if path.suffix != ".safetensors" or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
     network = choose.default_network(chosen, cells, hidden, second)
-    schedule = default_schedule(chosen).scaled(effort)
+    schedule = default_schedule(chosen)
     if learning_rate is not None:
         schedule = dataclasses.replace(schedule, learning_rate=learning_rate)
     checkpoint = path.with_suffix(".checkpoint")
@@ -101,6 +101,7 @@ def derive(
             network,
             gradient=gradient,
             schedule=schedule,
+            effort=effort,
             seeds=seeds,
             seed=seed,
             checkpoint=checkpoint,

@@ -40,7 +40,7 @@ def evaluate(learner: Learner, family: TaskFamily, seed: int = 0) -> dict[str, A
     test = family.part("test")
     key = jax.random.fold_in(jax.random.key(seed), TEST)
     stream = _numpy(test.judge(key, _streams(test)))
-    units = Units.of(stream.example, stream.scored)
+    units = _units(stream)
     record = _judge(learner, family, stream, units)
     errors = squared_errors(learner, family, stream)
     oracle = oracle_for(family)
@@ -65,11 +65,11 @@ def _judge(learner: Learner, family: TaskFamily, stream: Stream, units: Units) -
     scored = stream.targets[stream.scored]
     variance = float(scored.var(axis=0).sum())
     errors = squared_errors(learner, family, stream)
-    told = stream.revealed
+    told = np.asarray(stream.revealed)
     x = np.asarray(stream.inputs, dtype=np.float64)
     y = np.asarray(stream.targets, dtype=np.float64)
     return {
-        "regime": "reset" if family.at_pace(None) is family else "continuous",
+        "regime": "continuous" if family.switches else "reset",
         "tasks": int(units.task.max()) + 1,
         "examples": family.examples,
         "variance": variance,
@@ -109,13 +109,13 @@ def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | No
     if not isinstance(base, Family):
         return None
     key = jax.random.fold_in(key, LONG)
-    if family.stream_length > family.examples:
+    if family.switches:
         batch, length = _streams(family), family.stream_length
     else:
         batch, length = STREAMS // LONG, LONG * family.examples
     stream = _numpy(family.sample(key, batch, length))
     errors = squared_errors(learner, family, stream)
-    units = Units.of(stream.example, stream.scored)
+    units = _units(stream)
     trained = np.broadcast_to(np.arange(length) < length // LONG, stream.scored.shape)
     return {
         "length": length,
@@ -125,8 +125,12 @@ def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | No
     }
 
 
+def _units(stream: Stream) -> Units:
+    return Units.of(np.asarray(stream.example), np.asarray(stream.scored))
+
+
 def _streams(family: TaskFamily) -> int:
-    return 16 if family.stream_length > family.examples else STREAMS
+    return 16 if family.switches else STREAMS
 
 
 def _squared(predictions: np.ndarray, stream: Stream) -> np.ndarray:

@@ -95,8 +95,13 @@ class TaskFamily(ABC):
         """The streams on which a learner is judged: `batch` of them, or all that there are."""
         return self.sample(key, batch, self.stream_length)
 
-    def at_pace(self, every: int | None) -> "TaskFamily":
-        """The same with unmarked switches every `every` examples, or with none: for a curriculum.
+    @property
+    def switches(self) -> bool:
+        """Whether the task changes within a stream, unmarked."""
+        return False
+
+    def at_pace(self, hazard: float) -> "TaskFamily":
+        """The same with its unmarked switches at another rate, or none at 0: for a curriculum.
 
         A family without switches stays as it is.
         """

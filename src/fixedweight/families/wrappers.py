@@ -65,8 +65,12 @@ class Wrapper(TaskFamily):
     def part(self, name: str) -> TaskFamily:
         return type(self)(**{**vars(self), "family": self.family.part(name)})
 
-    def at_pace(self, every: int | None) -> TaskFamily:
-        return type(self)(**{**vars(self), "family": self.family.at_pace(every)})
+    @property
+    def switches(self) -> bool:
+        return self.family.switches
+
+    def at_pace(self, hazard: float) -> TaskFamily:
+        return type(self)(**{**vars(self), "family": self.family.at_pace(hazard)})
 
     def condition(self) -> dict[str, Any]:
         """What the wrapper adds, as plain values."""
@@ -238,5 +242,9 @@ class Switching(Wrapper):
     def judge(self, key: PRNGKeyArray, batch: int) -> Stream:
         return self.sample(key, batch, self.stream_length)
 
-    def at_pace(self, every: int | None) -> TaskFamily:
-        return self.family if every is None else Switching(self.family, every=every)
+    @property
+    def switches(self) -> bool:
+        return True
+
+    def at_pace(self, hazard: float) -> TaskFamily:
+        return Switching(self.family, hazard=hazard) if hazard else self.family

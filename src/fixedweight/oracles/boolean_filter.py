@@ -69,7 +69,7 @@ class BooleanFilter(Oracle):
         row = inputs.astype(np.int64) @ 2 ** np.arange(self.inputs)
         cell = np.ascontiguousarray(row.T) + cells * np.arange(batch)
         target, known = targets.T.copy(), revealed.T.copy()
-        every = known.all(axis=1)
+        every = np.asarray(known.all(axis=1))
 
         k = np.arange(cells + 1)
         weights = np.zeros((batch, cells + 1))
@@ -80,7 +80,7 @@ class BooleanFilter(Oracle):
         same_run = (1.0 - self.hazard) ** self.delay
         predictions = np.empty((time, batch))
         for t in range(time):
-            reached = k >= rank.take(cell[t]).reshape(batch, 1)
+            reached = k >= rank.take(cell[t])[:, None]
             chance = np.einsum("bk,bk->b", weights, reached)
             predictions[t] = 0.5 + same_run * chance * (last.take(cell[t]) - 0.5)
             s = t - self.delay

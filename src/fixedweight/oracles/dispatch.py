@@ -140,7 +140,7 @@ def quadratic_least_squares(
 def _tightness(family: Quadratic, noise: float) -> str:
     """What is known of how far least squares lies above the Bayes risk.
 
-    The percentages are those of `python tests/oracles/measure.py 20000`.
+    The percentages are those of `python tests/oracles/oracle_figures.py 20000`.
     """
     note = "Least squares from the prior's moments, an upper bound of the Bayes risk: exact at the "
     note += "first example"

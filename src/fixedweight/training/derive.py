@@ -65,6 +65,7 @@ def derive_seeds(
     *,
     gradient: str = "bptt",
     schedule: Schedule | None = None,
+    effort: float = 1.0,
     seeds: int = 4,
     seed: int = 0,
     checkpoint: str | Path | None = None,
@@ -81,6 +82,7 @@ def derive_seeds(
             input and output sizes and output units are set to fit the family.
         gradient: a name in `fixedweight.gradients.GRADIENTS`.
         schedule: the stages of training; one that suits the family by default.
+        effort: times the schedule's number of updates.
         seeds: how many networks.
         seed: of everything random. Same seed, same machine: same learners.
         checkpoint: a file to write after every chunk, and to resume from if it is there. It is
@@ -97,7 +99,7 @@ def derive_seeds(
         LearnerFileError: the checkpoint is damaged or of another run.
     """
     network = fit_network(family, network or LSTM1997())
-    schedule = schedule or default_schedule(family)
+    schedule = (schedule or default_schedule(family)).scaled(effort)
     _check_arguments(gradient, seeds, network)
     check_family(family.part("train"))
     path = Path(checkpoint) if checkpoint else None
@@ -234,7 +236,7 @@ def fit_network(family: TaskFamily, network: Network) -> Network:
 def validation_stream(family: TaskFamily, key: PRNGKeyArray) -> Stream:
     """Held-out tasks to choose by: a smaller form of what a learner is judged on."""
     part = family.part("validation")
-    if part.stream_length > part.examples:
+    if part.switches:
         return part.sample(key, VALIDATION_STREAMS // 16, 16 * part.examples)
     return part.judge(key, VALIDATION_STREAMS)
 

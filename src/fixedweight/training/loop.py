@@ -82,7 +82,8 @@ def make_advance(
 ) -> Advance:
     """Compile the updates of a stage. Draw i of a seed depends on its key and i alone, so that a
     run in pieces equals a run in one."""
-    family = family.at_pace(stage.every)
+    if stage.hazard is not None:
+        family = family.at_pace(stage.hazard)
 
     def split(values: Array) -> Array:
         """[batch, windows * length, ...] -> [windows, batch, length, ...]"""

@@ -1,0 +1,142 @@
+"""Derive the paper's rows several times over and say where each stands against the oracle.
+
+    python -m studies.paper                 all rows, five seeds each (about an hour on two cores)
+    python -m studies.paper quadratic       one row
+    python -m studies.paper --show          print the table from the stored results
+
+Every seed counts: none is chosen, none is left out. Results go to studies/paper/results/ROW.json
+with what made them, and the tables in README and docs are drawn from there.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import platform
+import statistics
+from pathlib import Path
+from typing import Any
+
+from fixedweight import derive_seeds, evaluate
+from studies.paper.rows import ROWS, Row
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def measure(name: str, row: Row, seeds: int, effort: float) -> dict[str, Any]:
+    """Derive `seeds` networks side by side and judge each on the same test tasks."""
+    learners = derive_seeds(
+        row.family,
+        row.network,
+        schedule=row.schedule,
+        effort=effort,
+        seeds=seeds,
+        seed=row.seed,
+        checkpoint=RESULTS / f"{name}.checkpoint",
+        on_progress=lambda p: print(
+            f"\r{name}: update {p.update}/{p.updates}, {p.steps_per_second / 1e6:.2f} M "
+            f"example-steps/s, best {p.best:.5f}, {p.seconds_left:.0f} s left   ",
+            end="",
+            flush=True,
+        ),
+    )
+    print()
+    runs = []
+    for learner in learners:
+        record = evaluate(learner, row.family, seed=row.seed)
+        runs.append(
+            {
+                "seed": learner.card["derivation"]["kept_seed"],
+                "mse": record["learner"]["mse"],
+                "after": record["learner"]["after"],
+                "examples_to_learn": record["learner"]["examples_to_learn"],
+                "ratio": record["ratio"],
+                "long": record["long"],
+                "oracle": {k: record["oracle"][k] for k in ("mse", "examples_to_learn", "kind")},
+                "nearest_neighbour": record["baselines"]["nearest neighbour"]["mse"],
+            }
+        )
+    derivation = learners[0].card["derivation"]
+    return {
+        "row": name,
+        "goal": row.goal,
+        "regime": record["regime"],
+        "family": row.family.describe(),
+        "network": derivation["network"],
+        "weights": derivation["weights"],
+        "schedule": derivation["schedule"],
+        "updates": derivation["updates"],
+        "seconds_all_seeds": derivation["seconds"],
+        "seeds_asked": seeds,
+        "runs": runs,
+        "command": f"python -m studies.paper {name} --seeds {seeds} --effort {effort:g}",
+        "versions": {
+            package: importlib.metadata.version(package) for package in ("jax", "numpy", "optax")
+        },
+        "python": platform.python_version(),
+    }
+
+
+def reached(run: dict[str, Any], goal: dict[str, float]) -> bool:
+    """Whether a seed reaches every figure its row asks for."""
+    figures = {
+        "mse": run["mse"]["value"],
+        "after 30": run["after"]["30"]["value"],
+        "examples_to_learn": run["examples_to_learn"],
+    }
+    return all(figures[k] is not None and figures[k] <= limit for k, limit in goal.items())
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """The rows as a Markdown table: medians over seeds, lowest and highest in brackets."""
+    lines = [
+        "| row | regime | mse a step | / oracle | after 30 | examples to learn | at 10 x the length"
+        " | reached | to derive all |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for result in results:
+        runs = result["runs"]
+        cells = [
+            result["row"],
+            result["regime"],
+            _spread([run["mse"]["value"] for run in runs]),
+            _spread([run["ratio"]["value"] for run in runs]),
+            _spread([run["after"]["30"]["value"] for run in runs]),
+            _spread([run["examples_to_learn"] or float("inf") for run in runs]),
+            _spread([run["long"]["rest"]["value"] for run in runs]),
+            f"{sum(reached(run, result['goal']) for run in runs)} of {result['seeds_asked']}: "
+            + ", ".join(f"{k} <= {v:g}" for k, v in result["goal"].items()),
+            f"{result['seeds_asked']} seeds in {result['seconds_all_seeds']:.0f} s",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help="rows to derive; all")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--effort", type=float, default=1.0, help="times the number of updates")
+    parser.add_argument("--show", action="store_true", help="print the stored results only")
+    arguments = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    if not arguments.show:
+        for name in arguments.rows or ROWS:
+            result = measure(name, ROWS[name], arguments.seeds, arguments.effort)
+            (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+            print(table([result]))
+    stored = [
+        json.loads((RESULTS / f"{name}.json").read_text())
+        for name in ROWS
+        if (RESULTS / f"{name}.json").exists()
+    ]
+    print(table(stored))
+
+
+if __name__ == "__main__":
+    main()

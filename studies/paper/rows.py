@@ -1,0 +1,53 @@
+"""The rows of Table 1, in the regimes whose best possible error is known, and what is asked."""
+
+from dataclasses import dataclass
+
+from fixedweight import (
+    LSTM1997,
+    Boolean,
+    Network,
+    Quadratic,
+    Schedule,
+    Semilinear,
+    Stage,
+    Switching,
+)
+from fixedweight.families import TaskFamily
+
+
+@dataclass(frozen=True)
+class Row:
+    family: TaskFamily
+    network: Network
+    schedule: Schedule
+    goal: dict[str, float]
+    """Figure -> the most it may be."""
+    seed: int = 0
+
+
+ROWS = {
+    "boolean": Row(
+        family=Boolean(),
+        network=LSTM1997(),
+        schedule=Schedule((Stage(20, 128, 1200), Stage(64, 64, 2400), Stage(256, 32, 400))),
+        goal={"mse": 0.0043, "examples_to_learn": 10},
+    ),
+    "boolean-continuous": Row(
+        family=Switching(Boolean(), every=256),
+        network=LSTM1997(),
+        schedule=Schedule((Stage(20, 128, 1000),)),
+        goal={"mse": 0.0066},
+    ),
+    "semilinear": Row(
+        family=Semilinear(),
+        network=LSTM1997(),
+        schedule=Schedule((Stage(20, 128, 4000), Stage(32, 128, 50000), Stage(64, 128, 5000))),
+        goal={"mse": 1.5 * 0.00215},
+    ),
+    "quadratic": Row(
+        family=Quadratic(scale="task"),
+        network=LSTM1997(blocks=12, second=40),
+        schedule=Schedule((Stage(20, 128, 2000), Stage(60, 128, 10000))),
+        goal={"after 30": 0.00068},
+    ),
+}
