@@ -121,7 +121,7 @@ def quadratic_least_squares(
     subsets = monomials(family.inputs)
     size = len(subsets)
     if family.scale == "task":
-        mean, covariance = _measured_moments(family)
+        mean, covariance = _measured_moments(family.inputs)
     else:
         gain, offset = _affine_scale(family)
         mean = np.array([0.0 if subset else offset for subset in subsets])
@@ -162,9 +162,10 @@ def _affine_scale(family: Quadratic) -> tuple[float, float]:
 
 @cache
 def _measured_moments(
-    family: Quadratic,
+    inputs: int,
 ) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, "feature feature"]]:
+    family = Quadratic(inputs, "task")
     keys = jax.random.split(jax.random.key(20010701), DRAWS)
     tasks = np.asarray(jax.jit(jax.vmap(family.draw_task))(keys), dtype=np.float64)
-    mean = np.array([0.0 if subset else (HIGH + LOW) / 2 for subset in monomials(family.inputs)])
+    mean = np.array([0.0 if subset else (HIGH + LOW) / 2 for subset in monomials(inputs)])
     return mean, (tasks - mean).T @ (tasks - mean) / len(tasks)

@@ -90,10 +90,10 @@ def default_schedule(family: TaskFamily) -> Schedule:
     if family.switches:
         return Schedule(
             (
-                Stage(short, 128, 1000),
-                Stage(64, 64, 4000, every=32),
-                Stage(128, 32, 4000, every=64),
-                Stage(2 * n, 32, 1600, windows=4, every=n),
+                Stage(short, 128, 1000, hazard=0.0),
+                Stage(64, 64, 4000, hazard=1 / 32),
+                Stage(128, 64, 4000, hazard=1 / 64),
+                Stage(2 * n, 32, 1600, windows=4),
             )
         )
     stages = [Stage(short, 128, 1200)]
