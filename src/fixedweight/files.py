@@ -27,7 +27,7 @@ def write(
     """Write to a temporary name beside `path`, then rename: readers see the old file or the new."""
     path = Path(path)
     content = save(
-        {name: np.ascontiguousarray(value) for name, value in arrays.items()},
+        {name: np.asarray(value, order="C") for name, value in arrays.items()},
         metadata={"kind": kind, "header": json.dumps(header, allow_nan=False)},
     )
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
@@ -62,7 +62,10 @@ def read(
         raise LearnerFileError(
             f"Expected a {kind} file of at most {MOST_BYTES} bytes, got {size} at {str(path)!r}."
         )
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise _damaged(path, kind, error) from error
     metadata = _metadata(path, content, kind)
     if metadata.get("kind") != kind:
         raise LearnerFileError(

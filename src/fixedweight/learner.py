@@ -40,7 +40,10 @@ class Learner:
     """How it was derived (`family`, `derivation`) and how good it is (`evaluation`)."""
 
     def __post_init__(self) -> None:
-        frozen = {name: np.array(value, dtype=np.float32) for name, value in self.params.items()}
+        frozen = {
+            name: np.array(value, dtype=np.float32, order="C")
+            for name, value in self.params.items()
+        }
         for value in frozen.values():
             value.setflags(write=False)
         object.__setattr__(self, "params", frozen)
@@ -164,7 +167,7 @@ def as_row(what: str, values: Any, size: int, *, missing: bool = False) -> np.nd
         InputError: as in `as_floats`.
     """
     try:
-        row = [float(value) for value in values]
+        row = [_number(value) for value in values]
     except (TypeError, ValueError) as error:
         raise InputError(f"Expected {size} numbers as {what}, got {values!r}.") from error
     if len(row) != size:
@@ -173,6 +176,12 @@ def as_row(what: str, values: Any, size: int, *, missing: bool = False) -> np.nd
         if not -MOST <= value <= MOST and not (missing and math.isnan(value)):
             raise InputError(f"Expected finite {what}, got {row}. Fill or drop the value first.")
     return np.array(row, dtype=np.float32)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, (str, bytes)):
+        raise TypeError("text is not a number")
+    return float(value)
 
 
 def as_floats(
@@ -184,7 +193,12 @@ def as_floats(
         InputError: not numbers, another shape, or not finite (NaN is let through if `missing`).
     """
     try:
-        array = np.asarray(values, dtype=np.float32)
+        given = np.asarray(values)
+        text = given.dtype.kind == "O" and any(isinstance(v, (str, bytes)) for v in given.flat)
+        if text or given.dtype.kind in "USMmc":
+            raise TypeError("text, times and complex numbers are no numbers here")
+        with np.errstate(over="ignore"):  # refused below
+            array = np.asarray(given, dtype=np.float32)
     except (TypeError, ValueError) as error:
         raise InputError(f"Expected numbers as {what}, got {values!r}.") from error
     fits = array.ndim == len(shape) and all(

@@ -17,6 +17,20 @@ if TYPE_CHECKING:
 
 KIND = "fixedweight learner"
 VERSION = 1
+MOST_UNITS = 2**20
+MOST_WEIGHT = 1e9
+MOST_SCALE = 1e25
+"""Beyond these no learner has been derived, and single precision would overflow."""
+UNFIT = (
+    FixedWeightError,
+    KeyError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
+"""What a header that makes no sense may raise on its way to a learner."""
 
 
 def save_learner(learner: "Learner", path: str | Path) -> None:
@@ -55,6 +69,7 @@ def load_learner(path: str | Path, networks: Sequence[type[Network]] = ()) -> "L
                 "If it is your own, pass its class: Learner.load(path, networks=[...])."
             )
         network = known[label](**config)
+        _check_arrays(network, arrays)
         learner = Learner(
             network=network,
             params=arrays,
@@ -65,10 +80,10 @@ def load_learner(path: str | Path, networks: Sequence[type[Network]] = ()) -> "L
             target_names=tuple(map(str, header["target_names"])),
             card=dict(header["card"]),
         )
-        _check(learner, arrays)
+        _check_sizes(learner)
     except LearnerFileError:
         raise
-    except (FixedWeightError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except UNFIT as error:
         raise LearnerFileError(
             f"Expected a learner file whose parts fit together at {str(path)!r}, but "
             f"{type(error).__name__}: {error}"
@@ -76,23 +91,32 @@ def load_learner(path: str | Path, networks: Sequence[type[Network]] = ()) -> "L
     return learner
 
 
-MOST_UNITS = 2**20
+class _Shapes(np.random.Generator):
+    """Draws arrays of the shape asked for that take no memory, however large a file says it is."""
+
+    def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = ()) -> Any:
+        return np.lib.stride_tricks.as_strided(np.zeros(1), size, [0] * len(size))
 
 
-def _check(learner: "Learner", arrays: dict[str, Any]) -> None:
+def _check_arrays(network: Network, arrays: dict[str, Any]) -> None:
     """The weights must be those of the network that the header describes."""
-    sizes = [value for value in learner.network.config().values() if isinstance(value, int)]
+    sizes = [value for value in network.config().values() if isinstance(value, int)]
     if max(sizes) > MOST_UNITS or np.prod([max(1, s) for s in sizes], dtype=float) > 1e15:
-        raise ValueError(f"its network is implausibly large: {learner.network}")
-    expected = {
-        name: np.shape(value)
-        for name, value in learner.network.init_params(np.random.default_rng(0)).items()
-    }
+        raise ValueError(f"its network is implausibly large: {network}")
+    built_in = type(network) in NETWORKS.values()
+    rng = _Shapes(np.random.PCG64(0)) if built_in else np.random.default_rng(0)
+    expected = {name: np.shape(value) for name, value in network.init_params(rng).items()}
     got = {name: value.shape for name, value in arrays.items()}
     if expected != got:
         raise ValueError(f"the network needs weights {expected}, got {got}")
     if any(value.dtype != np.float32 for value in arrays.values()):
         raise ValueError("weights must be float32")
+    if any((np.abs(value) > MOST_WEIGHT).any() for value in arrays.values()):
+        raise ValueError(f"weights must be at most {MOST_WEIGHT:g}")
+
+
+def _check_sizes(learner: "Learner") -> None:
+    """Network, scaling and names must be of the same sizes, and the scaling sane."""
     width = learner.input_size + learner.target_size + int(learner.flagged)
     lengths = (
         (learner.network.input_size, width),
@@ -104,11 +128,10 @@ def _check(learner: "Learner", arrays: dict[str, Any]) -> None:
     )
     if any(a != b for a, b in lengths) or not 0 <= learner.delay <= 10**6:
         raise ValueError("the sizes of network, scaling and names differ")
-    if not all(
-        np.isfinite(values).all()
-        for values in (learner.scaling.input_offset, learner.scaling.target_offset)
-    ) or not all(
-        np.isfinite(values).all() and min(values) > 0
-        for values in (learner.scaling.input_scale, learner.scaling.target_scale)
+    scaling = learner.scaling
+    offsets = (*scaling.input_offset, *scaling.target_offset)
+    scales = (*scaling.input_scale, *scaling.target_scale)
+    if not all(-MOST_SCALE <= value <= MOST_SCALE for value in offsets) or not all(
+        1 / MOST_SCALE <= value <= MOST_SCALE for value in scales
     ):
-        raise ValueError("its scaling is not finite and positive")
+        raise ValueError("its scaling is not finite and positive, or beyond single precision")

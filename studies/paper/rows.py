@@ -35,7 +35,15 @@ ROWS = {
     "boolean-continuous": Row(
         family=Switching(Boolean(), every=256),
         network=LSTM1997(),
-        schedule=Schedule((Stage(20, 128, 1000),)),
+        schedule=Schedule(
+            (
+                Stage(20, 128, 1000, hazard=0.0),
+                Stage(64, 64, 6000, hazard=1 / 32),
+                Stage(128, 64, 10000, hazard=1 / 64),
+                Stage(512, 32, 2400, windows=4),
+            ),
+            learning_rate=0.1,
+        ),
         goal={"mse": 0.0066},
     ),
     "semilinear": Row(

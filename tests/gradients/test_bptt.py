@@ -11,6 +11,7 @@ import pytest
 from fixedweight.gradients import GRADIENTS, bptt, squared_error, unroll
 from fixedweight.networks import LSTM1997, Network, initial_state
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
 BATCH, TIME = 3, 8
 
 

@@ -11,6 +11,7 @@ from fixedweight.errors import NetworkError
 from fixedweight.gradients import bptt, truncated1997
 from fixedweight.networks import LSTM1997, Network
 
+pytestmark = pytest.mark.usefixtures("quick_compile")
 BATCH, TIME = 3, 8
 
 SIZES = {"input_size": 2, "target_size": 2, "blocks": 2}

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from fixedweight.errors import FamilyError, InputError
+from fixedweight.errors import FamilyError, FixedWeightError, InputError
 from fixedweight.families import (
     Boolean,
     Late,
@@ -46,7 +46,15 @@ def simulator(reference: str) -> TaskFamily:
         raise InputError(f"Expected a family named {name!r} in {place}, but it has none.")
     found = getattr(module, name)
     if not isinstance(found, TaskFamily) and callable(found):
-        found = found()
+        try:
+            found = found()
+        except FixedWeightError:
+            raise
+        except Exception as error:
+            raise FamilyError(
+                f"Expected {reference!r} to be a fixedweight family, or a function that makes one "
+                f"without arguments, but calling it raised {type(error).__name__}: {error}"
+            ) from error
     if not isinstance(found, TaskFamily):
         raise FamilyError(
             f"Expected a fixedweight family (a Simulator, say) as {reference!r}, got "
@@ -61,10 +69,11 @@ def _load_module(place: str) -> ModuleType:
             sys.path.insert(0, "")
             return importlib.import_module(place)
         path = Path(place)
-        spec = importlib.util.spec_from_file_location(path.stem, path)
+        spec = importlib.util.spec_from_file_location(f"simulator file {path}", path)
         if spec is None or spec.loader is None or not path.is_file():
             raise InputError(f"Expected a Python file at {place!r}, but there is none.")
         module = importlib.util.module_from_spec(spec)
+        sys.modules[module.__name__] = module  # dataclasses look their module up
         spec.loader.exec_module(module)
         return module
     except InputError:

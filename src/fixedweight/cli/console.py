@@ -8,7 +8,7 @@ from rich.table import Table
 
 from fixedweight.report import conditions, error_rows, headline, notes
 
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False, emoji=False)
 
 
 def print_rows(rows: Sequence[Sequence[str]]) -> None:

@@ -45,7 +45,7 @@ def derive(
     effort: Annotated[float, typer.Option(help="times the usual number of updates")] = 1.0,
     learning_rate: Annotated[float | None, typer.Option(help="peak of its course")] = None,
     seeds: Annotated[int, typer.Option(help="networks trained side by side; best kept")] = 4,
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="of everything random")] = 0,
     out: Annotated[Path | None, typer.Option(help="learner file to write")] = None,
 ) -> None:
     """Derive a learner for a family of problems and judge it; Ctrl-C stops early, kept and usable.
@@ -86,7 +86,8 @@ def derive(
         late=late,
     )
     path = out or Path(f"{table.stem if table else chosen.name}.safetensors")
-    if path.suffix != ".safetensors" or not path.absolute().parent.is_dir():
+    fits = path.suffix == ".safetensors" and not path.is_dir()
+    if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
     network = choose.default_network(chosen, cells, hidden, second)
     schedule = default_schedule(chosen)

@@ -48,6 +48,9 @@ def run(
         raise InputError("Expected one task with --state or --save-state, got --task.")
     if out and out.suffix.lower() not in (".csv", ".parquet"):
         raise InputError(f"Expected --out to end in .csv or .parquet, got {out}.")
+    for path in (out, save_state):
+        if path and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise InputError(f"Expected a file name in an existing folder, got {path}.")
     if order:
         frame = frame.sort_values(order, kind="stable")
     x = numeric(frame, loaded.input_names, allow_missing=False)
@@ -73,7 +76,8 @@ def run(
         console.print(f"state: {save_state}")
     if out:
         frame = frame.assign(prediction=predictions)
-        frame.to_csv(out, index=False) if out.suffix == ".csv" else frame.to_parquet(out)
+        write = frame.to_csv if out.suffix.lower() == ".csv" else frame.to_parquet
+        write(out, index=False)
         console.print(f"predictions: {out}")
 
 

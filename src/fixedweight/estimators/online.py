@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,12 @@ from fixedweight.learner import Learner, as_floats, as_row
 
 ARRIVED = np.ones(1, dtype=np.float32)
 NOT_ARRIVED = np.zeros(1, dtype=np.float32)
+MOST_SCALED = 1e20
+"""Targets larger than this, as scaled for the network, are refused: its sums would overflow."""
+Inputs = Any
+"""An example's inputs: numbers in order (any sequence or array), or a mapping from their names."""
+Target = Any
+"""A number, or several in order where a target has several; None or NaN where it is missing."""
 KIND = "fixedweight state"
 VERSION = 1
 
@@ -58,7 +64,7 @@ class OnlineEstimator:
         twin.set_state(self.get_state())
         return twin
 
-    def predict_one(self, x: Sequence[float] | Mapping[str, float]) -> float | np.ndarray:
+    def predict_one(self, x: Inputs) -> float | np.ndarray:
         """The prediction for the inputs of the next example.
 
         Args:
@@ -68,14 +74,13 @@ class OnlineEstimator:
             A float, or [target] where a target has several numbers.
 
         Raises:
-            InputError: the wrong number of inputs, a name missing, or a value that is not finite.
+            InputError: the wrong number of inputs, a name missing, or a value that is not finite or
+                so large that the prediction is not.
         """
         _, prediction = self._step(self._inputs(x))
         return prediction.item() if prediction.size == 1 else prediction.copy()
 
-    def learn_one(
-        self, x: Sequence[float] | Mapping[str, float], y: float | Sequence[float] | None
-    ) -> None:
+    def learn_one(self, x: Inputs, y: Target) -> None:
         """Learn one example.
 
         Args:
@@ -83,8 +88,8 @@ class OnlineEstimator:
             y: its target; None or NaN where it is missing.
 
         Raises:
-            InputError: as in `predict_one`, or a target of the wrong size or infinite. Nothing has
-                changed then.
+            InputError: as in `predict_one`, or a target of the wrong size, infinite or so large
+                that the network would overflow. Nothing has changed then.
         """
         inputs = self._inputs(x)
         targets = self._target(y)
@@ -100,7 +105,12 @@ class OnlineEstimator:
         n = (len(x),)
         state = {k: np.broadcast_to(part, n + part.shape) for k, part in self._state.items()}
         supplement = np.broadcast_to(self._supplement, n + self._supplement.shape)
-        return self.learner.step(state, x, supplement)[1]
+        with np.errstate(over="ignore", invalid="ignore"):
+            predictions = self.learner.step(state, x, supplement)[1]
+        if not np.isfinite(predictions).all():
+            row = x[np.flatnonzero(~np.isfinite(predictions).all(axis=-1))[0]]
+            raise _too_large("inputs", row)
+        return predictions
 
     def learn_many(self, inputs: Any, targets: Any) -> np.ndarray:
         """Go through a stream: predict each example, then learn it.
@@ -115,12 +125,22 @@ class OnlineEstimator:
             InputError: wrong shapes or values; nothing has changed then.
         """
         x = as_floats("inputs", inputs, (None, self.learner.input_size))
-        y = np.asarray(targets)
-        y = y[:, None] if y.ndim == 1 else y
-        y = as_floats("targets", y, (len(x), self.learner.target_size), missing=True)
+        shape = (len(x), self.learner.target_size)
+        try:
+            flat = shape[1] == 1 and np.ndim(targets) == 1
+        except ValueError:  # ragged: refused below
+            flat = False
+        y = as_floats("targets", targets, shape[:1] if flat else shape, missing=True)
+        y = y.reshape(shape)
         predictions = np.empty_like(y)
-        for t in range(len(x)):
-            predictions[t] = self._learn(x[t], y[t])
+        before = (self._state, self._supplement, self.examples)
+        try:
+            for t in range(len(x)):
+                predictions[t] = self._learn(x[t], y[t])
+        except InputError:
+            self._state, self._supplement, self.examples = before
+            self._ahead = None
+            raise
         return predictions
 
     def get_state(self) -> dict[str, np.ndarray]:
@@ -142,6 +162,8 @@ class OnlineEstimator:
         wanted = {name: (part.shape, part.dtype) for name, part in mine.items()}
         if got != wanted:
             raise InputError(f"Expected a state of this learner, {wanted}, got {got}.")
+        if not all(np.isfinite(part).all() for part in state.values()) or state["examples"] < 0:
+            raise InputError("Expected a state of finite numbers after 0 or more examples.")
         parts = {name: np.array(part) for name, part in state.items()}
         self._supplement, self._ahead = parts.pop("supplement"), None
         self.examples = int(parts.pop("examples"))
@@ -178,20 +200,27 @@ class OnlineEstimator:
         an example just predicted costs no second one."""
         key = x.tobytes()
         if self._ahead is None or self._ahead[0] != key:
-            self._ahead = (key, *self.learner.step(self._state, x, self._supplement))
+            with np.errstate(over="ignore", invalid="ignore"):  # refused below
+                state, prediction = self.learner.step(self._state, x, self._supplement)
+            if not all(map(math.isfinite, prediction.tolist())):
+                raise _too_large("inputs", x)
+            self._ahead = (key, state, prediction)
         return self._ahead[1], self._ahead[2]
 
     def _learn(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        self._state, prediction = self._step(x)
-        self._ahead = None
+        state, prediction = self._step(x)
         if np.isnan(y).any():
-            self._supplement = self.learner.supplement(np.zeros_like(y), NOT_ARRIVED)
+            supplement = self.learner.supplement(np.zeros_like(y), NOT_ARRIVED)
         else:
-            self._supplement = self.learner.supplement(y, ARRIVED)
+            with np.errstate(over="ignore"):  # refused below
+                supplement = self.learner.supplement(y, ARRIVED)
+            if not all(-MOST_SCALED <= value <= MOST_SCALED for value in supplement.tolist()):
+                raise _too_large("target", y)
+        self._state, self._supplement, self._ahead = state, supplement, None
         self.examples += 1
         return prediction
 
-    def _inputs(self, x: Any) -> np.ndarray:
+    def _inputs(self, x: Inputs) -> np.ndarray:
         if isinstance(x, Mapping):
             missing = [name for name in self.learner.input_names if name not in x]
             if missing:
@@ -201,10 +230,17 @@ class OnlineEstimator:
             x = [x[name] for name in self.learner.input_names]
         return as_row("inputs", x, self.learner.input_size)
 
-    def _target(self, y: Any) -> np.ndarray:
+    def _target(self, y: Target) -> np.ndarray:
         size = self.learner.target_size
         if y is None:
             y = [math.nan] * size
-        elif np.ndim(y) == 0:
+        elif not np.iterable(y):
             y = [y]
         return as_row("the target", y, size, missing=True)
+
+
+def _too_large(what: str, values: np.ndarray) -> InputError:
+    return InputError(
+        f"Expected {what} on the scale the learner was derived for, got {values.tolist()}: its "
+        "arithmetic overflows. Check the units, or drop the example."
+    )

@@ -1,7 +1,8 @@
 """What anyone could do instead: simple predictors to hold a learner against.
 
 Each goes through all streams at once, predict then learn, and sees what a learner sees: the target
-of step t - 1 - delay arrives at step t, unless it is never told.
+of step t - 1 - delay arrives at step t, unless it is never told. Before the first arrives, each
+guesses `start`, the mean target of the family.
 """
 
 from collections.abc import Callable
@@ -11,14 +12,16 @@ import numpy as np
 MEMORY = 256
 """The nearest neighbour looks back over this many examples."""
 
-Baseline = Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarray]
-"""(inputs [batch, time, input], targets [batch, time, target], told [batch, time], delay) ->
-predictions [batch, time, target]."""
+Baseline = Callable[[np.ndarray, np.ndarray, np.ndarray, int, np.ndarray], np.ndarray]
+"""(inputs [batch, time, input], targets [batch, time, target], told [batch, time], delay,
+start [target]) -> predictions [batch, time, target]."""
 
 
-def last_target(x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int) -> np.ndarray:
-    """The target that arrived last; at first the mean target."""
-    guess = np.broadcast_to(y.mean(axis=(0, 1)), y[:, 0].shape)
+def last_target(
+    x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int, start: np.ndarray
+) -> np.ndarray:
+    """The target that arrived last."""
+    guess = np.broadcast_to(start, y[:, 0].shape)
     predictions = np.empty_like(y)
     for t in range(y.shape[1]):
         if (source := t - 1 - delay) >= 0:
@@ -27,10 +30,11 @@ def last_target(x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int) -> n
     return predictions
 
 
-def running_mean(x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int) -> np.ndarray:
-    """The mean of the targets that have arrived; at first the mean over all streams."""
+def running_mean(
+    x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int, start: np.ndarray
+) -> np.ndarray:
+    """The mean of the targets that have arrived."""
     known = np.where(told[..., None], y, 0.0)
-    start = y.mean(axis=(0, 1))
     total = np.cumsum(known, axis=1)
     count = np.cumsum(told, axis=1)[..., None]
     predictions = np.broadcast_to(start, y.shape).copy()
@@ -42,9 +46,11 @@ def running_mean(x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int) -> 
     return predictions
 
 
-def nearest_neighbour(x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int) -> np.ndarray:
+def nearest_neighbour(
+    x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int, start: np.ndarray
+) -> np.ndarray:
     """The target of the nearest input (the latest of equals) among the last examples."""
-    predictions = np.broadcast_to(y.mean(axis=(0, 1)), y.shape).copy()
+    predictions = np.broadcast_to(start, y.shape).copy()
     rows = np.arange(len(x))
     for t in range(1 + delay, x.shape[1]):
         end = t - delay
@@ -58,13 +64,17 @@ def nearest_neighbour(x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int
 
 
 def linear_regression(
-    x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int, ridge: float = 0.1
+    x: np.ndarray,
+    y: np.ndarray,
+    told: np.ndarray,
+    delay: int,
+    start: np.ndarray,
+    ridge: float = 0.1,
 ) -> np.ndarray:
-    """Recursive least squares on [1, x] around the mean target, with a light ridge."""
+    """Recursive least squares on [1, x] around `start`, with a light ridge."""
     features = np.concatenate([np.ones((*x.shape[:2], 1)), x], axis=-1)
     width = features.shape[-1]
     inverse = np.broadcast_to(np.eye(width) / ridge, (len(x), width, width)).copy()
-    start = y.mean(axis=(0, 1))
     weights = np.zeros((len(x), width, y.shape[-1]))
     predictions = np.empty_like(y)
     for t in range(x.shape[1]):

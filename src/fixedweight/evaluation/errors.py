@@ -51,15 +51,18 @@ class Units:
         return np.bincount(self.task[use], weights=values[use], minlength=int(self.task.max()) + 1)
 
     def mean(self, values: np.ndarray, where: np.ndarray | None = None) -> Estimate | None:
-        """The mean of `values` over scored steps; None where no step counts."""
+        """The mean of `values` over scored steps; None for none, or where one is not finite."""
         return self.ratio(values, np.ones_like(values), where)
 
     def ratio(
         self, values: np.ndarray, to: np.ndarray, where: np.ndarray | None = None
     ) -> Estimate | None:
-        """Sum of `values` over sum of `to`, both over the same steps, resampled over tasks."""
+        """Sum of `values` over sum of `to`, both over the same steps, resampled over tasks.
+
+        None where the sum of `to` is 0 or some of `values` is not finite.
+        """
         above, below = self.sums(values, where), self.sums(to, where)
-        if not below.sum() > 0:
+        if not (below.sum() > 0 and np.isfinite(above).all()):
             return None
         value = above.sum() / below.sum()
         rng = np.random.default_rng(0)
@@ -91,7 +94,7 @@ def examples_to_learn(curve: list[float | None], variance: float) -> int | None:
         error = curve[n]
         if error is None:
             continue
-        if error > LEARNED * variance:
+        if not error <= LEARNED * variance:  # nor where it is NaN
             break
         last = n
     return last

@@ -19,6 +19,8 @@ LONG = 10
 """How many times the trained length a learner is judged at as well."""
 AFTER = (10, 30)
 """The error is also reported without the first so many examples of each task."""
+GUESS = 256
+"""Training streams over which the mean target is taken, which the baselines guess at first."""
 TEST = 0x7E57
 """Folded into the seed, so that test tasks are never those of training or validation."""
 
@@ -41,7 +43,8 @@ def evaluate(learner: Learner, family: TaskFamily, seed: int = 0) -> dict[str, A
     key = jax.random.fold_in(jax.random.key(seed), TEST)
     stream = _numpy(test.judge(key, _streams(test)))
     units = _units(stream)
-    record = _judge(learner, family, stream, units)
+    start = _mean_target(family.part("train"), jax.random.fold_in(key, GUESS))
+    record = _judge(learner, family, stream, units, start)
     errors = squared_errors(learner, family, stream)
     oracle = oracle_for(family)
     ratio = None
@@ -61,12 +64,14 @@ def squared_errors(learner: Learner, family: TaskFamily, stream: Stream) -> np.n
     return _squared(predictions, stream)
 
 
-def _judge(learner: Learner, family: TaskFamily, stream: Stream, units: Units) -> dict[str, Any]:
+def _judge(
+    learner: Learner, family: TaskFamily, stream: Stream, units: Units, start: np.ndarray
+) -> dict[str, Any]:
     scored = stream.targets[stream.scored]
     variance = float(scored.var(axis=0).sum())
     errors = squared_errors(learner, family, stream)
     told = np.asarray(stream.revealed)
-    x = np.asarray(stream.inputs, dtype=np.float64)
+    x = np.asarray(learner.scaling.scale_inputs(stream.inputs), dtype=np.float64)
     y = np.asarray(stream.targets, dtype=np.float64)
     return {
         "regime": "continuous" if family.switches else "reset",
@@ -77,7 +82,7 @@ def _judge(learner: Learner, family: TaskFamily, stream: Stream, units: Units) -
         "oracle": None,
         "baselines": {
             name: _figures(
-                _squared(baseline(x, y, told, family.delay), stream),
+                _squared(baseline(x, y, told, family.delay, start), stream),
                 units,
                 family.examples,
                 variance,
@@ -92,7 +97,10 @@ def _figures(errors: np.ndarray, units: Units, examples: int, variance: float) -
     return {
         "mse": _plain(units.mean(errors)),
         "after": {str(n): _plain(units.mean(errors, units.example >= n)) for n in AFTER},
-        "by_example": [None if error is None else float(f"{error:.6g}") for error in curve],
+        "by_example": [
+            float(f"{error:.6g}") if error is not None and np.isfinite(error) else None
+            for error in curve
+        ],
         "examples_to_learn": examples_to_learn(curve, variance),
     }
 
@@ -123,6 +131,12 @@ def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | No
         "first_tenth": _plain(units.mean(errors, trained)),
         "rest": _plain(units.mean(errors, ~trained)),
     }
+
+
+def _mean_target(family: TaskFamily, key: Any) -> np.ndarray:
+    """[target] mean over the scored steps of some streams."""
+    stream = _numpy(family.sample(key, GUESS, family.examples))
+    return np.asarray(stream.targets, dtype=np.float64)[stream.scored].mean(axis=0)
 
 
 def _units(stream: Stream) -> Units:

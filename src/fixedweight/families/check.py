@@ -7,6 +7,8 @@ from fixedweight.errors import FamilyError
 from fixedweight.families.stream import Stream
 from fixedweight.families.task_family import TaskFamily
 
+REMEDY = "Write it with jax.numpy and jax.random, without Python branches on values."
+
 
 def check_family(family: TaskFamily) -> None:
     """Draw from a family once, compiled and not, and refuse what cannot be trained on.
@@ -22,9 +24,10 @@ def check_family(family: TaskFamily) -> None:
     except FamilyError:
         raise
     except Exception as error:
+        remedy = f" {REMEDY}" if isinstance(error, jax.errors.JAXTypeError) else ""
         raise FamilyError(
             f"Expected {family.name!r} to draw {batch} streams of {length} examples, "
-            f"but it raised {type(error).__name__}: {error}"
+            f"but it raised {type(error).__name__}: {error}{remedy}"
         ) from error
     _check_values(family, plain, batch, length)
     try:
@@ -32,15 +35,16 @@ def check_family(family: TaskFamily) -> None:
     except Exception as error:
         raise FamilyError(
             f"Expected {family.name!r} to draw its streams under jax.jit, but it raised "
-            f"{type(error).__name__}: {error}. Write it with jax.numpy and jax.random, "
-            "without Python branches on values."
+            f"{type(error).__name__}: {error} {REMEDY}"
         ) from error
     for what, other in (
         ("compiled by jax.jit", compiled),
         ("drawn again from the same key", family.sample(key, batch, length)),
     ):
         close = jax.tree.map(
-            lambda a, b: a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-4),
+            lambda a, b: (
+                a.shape == b.shape and np.allclose(a, b, rtol=1e-3, atol=1e-4, equal_nan=True)
+            ),
             plain,
             other,
         )

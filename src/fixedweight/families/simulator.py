@@ -66,7 +66,7 @@ class Simulator(Family):
     def draw_inputs(self, key: PRNGKeyArray, task: Any, length: int) -> Float[Array, "time input"]:
         if self.inputs is None:
             return super().draw_inputs(key, task, length)
-        inputs = self.inputs(key, task, length)
+        inputs = jax.numpy.asarray(self.inputs(key, task, length), dtype=float)
         if inputs.shape != (length, self.size):
             raise FamilyError(
                 f"Expected inputs of shape {(length, self.size)} (examples, numbers) from the "

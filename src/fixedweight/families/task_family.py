@@ -10,7 +10,7 @@ from fixedweight.families.stream import Stream
 from fixedweight.scaling import Scaling, identity_scaling
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TaskFamily(ABC):
     """A distribution over tasks and over the examples of each.
 

@@ -84,10 +84,12 @@ def _boolean(family: Boolean, switching: Switching | None, delay: int) -> Boolea
 
 def semilinear_polytope(family: Semilinear, *, delay: int = 0) -> Polytope:
     """The Bayes predictor of the semi-linear functions."""
-    sampled = {1: "", 2: "2"}.get(family.inputs, f"2 to {family.inputs}")
     note = "The Bayes predictor, in closed form"
-    if sampled:
-        note += f" but for example {sampled}, where Monte Carlo raises its risk by less than 1 %"
+    if family.inputs > 1:
+        known = {2: "1 example is", 3: "1 or 2 examples are"}.get(
+            family.inputs, f"1 to {family.inputs - 1} examples are"
+        )
+        note += f" except while {known} known, where sampling changes its risk by less than 1 %"
     return Polytope(affine, HalfTanh(), delay=delay, note=note + ".")
 
 
@@ -145,7 +147,7 @@ def _tightness(family: Quadratic, noise: float) -> str:
     note = "Least squares from the prior's moments, an upper bound of the Bayes risk: exact at the "
     note += "first example"
     if noise:
-        return f"{note}, and the closer the more noise."
+        return f"{note}."
     last = len(monomials(family.inputs))
     if family.inputs == 2 and family.scale != "task":
         note += ", 3 % above it in all and 32 % at the 6th"

@@ -3,17 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
 
 from fixedweight.report.summary import headline
 
 
 def draw(card: dict[str, Any], path: str | Path) -> None:
     """Write a figure of the card's evaluation and derivation; the format is the path's suffix."""
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     evaluation, run = card["evaluation"], card["derivation"]
     shown = min(evaluation["examples"], 64)
     floor = 1e-5 * evaluation["variance"]
@@ -59,4 +57,3 @@ def draw(card: dict[str, Any], path: str | Path) -> None:
     right.legend(fontsize=8)
     figure.suptitle(headline(card), fontsize=9)
     figure.savefig(path, dpi=120)
-    plt.close(figure)

@@ -3,12 +3,13 @@
 from typing import Any
 
 PAPER = {
-    ("boolean", "task"): {"mse": 0.0058, "cycles": 10, "examples": 256},
-    ("semilinear", "task"): {"mse": 0.0008, "examples": 64},
+    ("boolean", None): {"mse": 0.0058, "cycles": 10, "examples": 256},
+    ("semilinear", None): {"mse": 0.0008, "examples": 64},
     ("quadratic", "task"): {"mse": 0.00068, "cycles": 30, "examples": 1000},
 }
-"""Table 1 and section 4 of Younger, Hochreiter and Conwell, IJCNN 2001. Its state was not reset
-between mappings. The pairing of the semi-linear rows with their errors is uncertain in print."""
+"""By family and scale: Table 1 and section 4 of Younger, Hochreiter and Conwell, IJCNN 2001. Its
+state was not reset between mappings. The pairing of the semi-linear rows with their errors is
+uncertain in print."""
 
 
 def headline(card: dict[str, Any]) -> str:
@@ -51,10 +52,13 @@ def error_rows(card: dict[str, Any]) -> list[list[str]]:
     rows.append(["this learner", *_figures(learner)])
     if oracle:
         rows.append([f"oracle ({oracle['kind']})", *_figures(oracle)])
-    paper = PAPER.get((card["family"]["family"], "task"))
-    if paper and "under" not in {k for k in card["family"] if k == "noise"}:
+    family = card["family"]
+    paper = PAPER.get((family["family"], family.get("scale")))
+    conditions = {entry["condition"] for entry in family.get("under", [])}
+    if paper and family.get("inputs") == 2 and conditions <= {"switching"}:
         cycles = str(paper.get("cycles", "-"))
-        rows.append(["paper, 2001 (no reset)", f"{paper['mse']:g}", "-", "-", cycles])
+        label = f"paper, 2001 ({paper['examples']} examples, no reset)"
+        rows.append([label, f"{paper['mse']:g}", "-", "-", cycles])
     for name, figures in evaluation["baselines"].items():
         rows.append([name, *_figures(figures)])
     return rows
@@ -70,6 +74,8 @@ def notes(card: dict[str, Any]) -> list[str]:
             f"error / oracle: {ratio['value']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]. "
             f"{evaluation['oracle']['note']}"
         )
+    elif evaluation["oracle"]:
+        lines.append("error / oracle: not estimated, the learner's error did not stay finite.")
     else:
         lines.append("error / oracle: not estimated, no oracle is known for this family.")
     long = evaluation["long"]
@@ -78,8 +84,12 @@ def notes(card: dict[str, Any]) -> list[str]:
             f"over {long['length']} examples: {long['first_tenth']['value']:.3g} a step in the "
             f"first tenth, {long['rest']['value']:.3g} in the rest."
         )
-    elif not long:
+    elif long:
+        lines.append(f"over {long['length']} examples: the error did not stay finite.")
+    else:
         lines.append("at ten times the length: not estimated, the series end.")
+    if evaluation["tasks"] < 2:
+        lines.append("intervals: not estimated, there is one test task.")
     by_seed = [error for error in run["validation_by_seed"] if error is not None]
     lines.append(
         f"validation error of the {len(by_seed)} seeds, best kept: "
@@ -95,6 +105,8 @@ def notes(card: dict[str, Any]) -> list[str]:
 
 def _figures(figures: dict[str, Any]) -> list[str]:
     mse = figures["mse"]
+    if mse is None:
+        return ["not finite", "-", "-", "-"]
     after = [figures["after"][n] for n in ("10", "30")]
     return [
         f"{mse['value']:.3g} [{mse['low']:.3g}, {mse['high']:.3g}]",

@@ -15,10 +15,16 @@ from fixedweight.errors import LearnerFileError
 KIND = "fixedweight checkpoint"
 
 
-def fingerprint(plan: Any) -> str:
-    """A digest of everything that determines a run, so that only the same run is resumed."""
-    text = json.dumps(plan, sort_keys=True, default=repr)
-    return hashlib.sha256(text.encode()).hexdigest()
+def fingerprint(plan: Any, draws: Any) -> str:
+    """A digest of everything that determines a run, so that only the same run is resumed.
+
+    `draws` is a pytree of what the family draws: of a table or a simulator the plan has no more
+    than names.
+    """
+    digest = hashlib.sha256(json.dumps(plan, sort_keys=True, default=repr).encode())
+    for leaf in jax.tree.leaves(draws):
+        digest.update(np.asarray(leaf).tobytes())
+    return digest.hexdigest()
 
 
 def save_checkpoint(path: Path, plan: str, state: Any, header: dict[str, Any]) -> None:

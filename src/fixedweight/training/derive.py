@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,13 +85,13 @@ def derive_seeds(
         schedule: the stages of training; one that suits the family by default.
         effort: times the schedule's number of updates.
         seeds: how many networks.
-        seed: of everything random. Same seed, same machine: same learners.
+        seed: of everything random, 0 to 2^32 - 1. Same seed, same machine: same learners.
         checkpoint: a file to write after every chunk, and to resume from if it is there. It is
             deleted once training is complete.
         on_progress: called after each chunk.
 
     Returns:
-        A learner a seed, in order, without those whose training did not stay finite.
+        A learner a seed, in order, without those whose error was never finite.
 
     Raises:
         FamilyError: the family cannot be trained on.
@@ -100,7 +101,7 @@ def derive_seeds(
     """
     network = fit_network(family, network or LSTM1997())
     schedule = (schedule or default_schedule(family)).scaled(effort)
-    _check_arguments(gradient, seeds, network)
+    _check_arguments(gradient, seeds, seed, network)
     check_family(family.part("train"))
     path = Path(checkpoint) if checkpoint else None
     if path and not path.parent.is_dir():
@@ -113,7 +114,7 @@ def derive_seeds(
         "seeds": seeds,
         "seed": seed,
     }
-    run = _Run(family, network, gradient, schedule, seeds, seed, path, fingerprint(plan))
+    run = _Run(family, network, gradient, schedule, seeds, seed, path, plan)
     stopped = run.go(on_progress)
     card = {
         "family": family.describe(),
@@ -144,23 +145,25 @@ class _Run:
         seeds: int,
         seed: int,
         path: Path | None,
-        plan: str,
+        plan: dict[str, Any],
     ) -> None:
         self.family, self.network, self.schedule = family.part("train"), network, schedule
         self.gradient = GRADIENTS[gradient](network)
-        self.seeds, self.path, self.plan = seeds, path, plan
+        self.seeds, self.path = seeds, path
         self.scaling = family.scaling()
         self.optimizer = make_optimizer(schedule)
         train_key, validation_key = jax.random.split(jax.random.key(seed))
         self.keys = jax.random.split(train_key, seeds)
         held_out = validation_stream(family, validation_key)
+        probe = self.family.sample(jax.random.key(0), 16, family.examples)
+        self.plan = fingerprint(plan, (astuple(self.scaling), held_out, probe))
         self.validate = make_validate(network, family, self.scaling, held_out)
         self.state = init_seeds(network, self.optimizer, seed, seeds)
         self.done, self.seconds = 0, 0.0
         self.history: list[list[Any]] = []
         """[update, median training loss, validation error of each seed] by chunk."""
         if path and path.exists():
-            self.state, header = load_checkpoint(path, plan, self.state)
+            self.state, header = load_checkpoint(path, self.plan, self.state)
             self.done, self.seconds = header["done"], header["seconds"]
             self.history = header["history"]
 
@@ -214,7 +217,7 @@ class _Run:
 
     def _steps_left(self) -> float:
         """Example-steps still to do, all seeds together."""
-        left, end = 0, 0
+        left, end = 0.0, 0
         for stage in self.schedule.stages:
             end += stage.updates
             updates = min(max(0, end - self.done), stage.updates)
@@ -285,11 +288,13 @@ def _learners(
     return learners
 
 
-def _check_arguments(gradient: str, seeds: int, network: Network) -> None:
+def _check_arguments(gradient: str, seeds: int, seed: int, network: Network) -> None:
     if gradient not in GRADIENTS:
         raise InputError(f"Expected a gradient among {sorted(GRADIENTS)}, got {gradient!r}.")
     if not 1 <= seeds <= 1024:
         raise InputError(f"Expected 1 to 1024 seeds, got {seeds}.")
+    if not 0 <= seed < 2**32:
+        raise InputError(f"Expected a seed from 0 to 2**32 - 1, got {seed}.")
     check_network(network)
 
 

@@ -38,7 +38,7 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     )
     return optax.chain(
         optax.clip_by_global_norm(schedule.clip),
-        optax.adamw(rate, weight_decay=schedule.weight_decay),
+        optax.adamw(rate, b2=0.99, weight_decay=schedule.weight_decay),
     )
 
 

@@ -47,7 +47,8 @@ class Stage:
 class Schedule:
     """The stages in order, and the optimiser's course through them.
 
-    Adam (Kingma and Ba 2015) with the gradient's norm clipped; the rate rises linearly over the
+    Adam (Kingma and Ba 2015; second moments over about 100 updates, since gradients change in size
+    from stage to stage) with the gradient's norm clipped; the rate rises linearly over the
     first `warmup` updates and falls along a cosine to `final` of its peak over the rest.
     """
 
