@@ -51,13 +51,17 @@ def main() -> None:
 
         bare(), online()
         times = [(per_example(bare), per_example(online)) for _ in range(ROUNDS)]
-        for label, values in zip(("network.step", "predict + learn"), zip(*times), strict=True):
+        for label, values in zip(
+            ("network.step", "predict + learn"), zip(*times, strict=True), strict=True
+        ):
             print(
                 f"{name}: {label} {statistics.median(values):.1f} us "
                 f"[{min(values):.1f}, {max(values):.1f}]"
             )
         ratios = [b / a for a, b in times]
-        print(f"{name}: ratio {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]")
+        print(
+            f"{name}: ratio {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
+        )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
 """Sixty-five people under remifentanil: predict each next concentration of a person never seen.
 
-    python -m studies.remifentanil             five folds, five seeds (about half an hour on two cores)
-    python -m studies.remifentanil --show      print the table from the stored results
+    python -m studies.remifentanil           five folds, five seeds, some twenty minutes
+    python -m studies.remifentanil --show    print the table from the stored results
 
-Mean absolute log error (0.1 is about 10 %) by sample, over all people, each predicted by models that
-never saw that person. Rivals are fitted once, since they hardly depend on a seed; the learner is
-derived anew for each seed and each fold.
+Mean absolute log error (0.1 is about 10 %) by sample, over all people, each predicted by models
+that never saw that person. Rivals are fitted once, since they hardly depend on a seed; the learner
+is derived anew for each seed and each fold.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """The derived learner as more columns of the table: meta-trained on the training people alone.
 
-It predicts the log ratio of a concentration to Minto's prediction, from when the sample is drawn and
-what Minto's model says of it, and is told the ratio of the sample before. Which of the seeds is kept
-and when its training stops is decided by a fifth of the training people; the people of the test
-fold only go through `Learner.unroll`.
+It predicts the log ratio of a concentration to Minto's prediction, from when the sample is drawn
+and what Minto's model says of it, and is told the ratio of the sample before. Which of the seeds is
+kept and when its training stops is decided by a fifth of the training people; the people of the
+test fold only go through `Learner.unroll`.
 """
 
 from __future__ import annotations
