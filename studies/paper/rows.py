@@ -42,7 +42,7 @@ ROWS = {
                 Stage(128, 64, 10000, hazard=1 / 64),
                 Stage(512, 32, 2400, windows=4),
             ),
-            learning_rate=0.1,
+            learning_rate=0.05,
         ),
         goal={"mse": 0.0066},
     ),
