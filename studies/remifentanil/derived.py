@@ -9,30 +9,16 @@ test fold only go through `Learner.unroll`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fixedweight import LSTM1997, Learner, Schedule, Stage, derive_seeds, read_table
-from fixedweight.networks import Params, State
 
 from .rivals import people
 
-INPUTS = ["log_minto", "minto_change", "minto_gradient", "log_time", "log_gap", "log_since_end"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Tracking(LSTM1997):
-    """An LSTM whose output is a change from the target told last, the strongest simple guess."""
-
-    def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
-        state, change = super().step(params, state, inputs, xp)
-        return state, inputs[..., -1:] + change
-
-
-NETWORK = Tracking(blocks=4, hidden=3)
+INPUTS = ["log_minto", "minto_change", "minto_gradient", "log_order", "log_gap", "log_since_end"]
+NETWORK = LSTM1997(blocks=4, hidden=3)
 SCHEDULE = Schedule((Stage(16, 64, 400), Stage(52, 32, 800)), learning_rate=0.02, weight_decay=0.05)
 SEEDS = 8
 VALIDATION = 0.2
@@ -41,7 +27,7 @@ VALIDATION = 0.2
 def visible(rows: pd.DataFrame) -> pd.DataFrame:
     """The columns the learner sees, long-tailed ones in logarithms."""
     return rows.assign(
-        log_time=np.log1p(rows["time"]),
+        log_order=np.log(rows["order"]),
         log_gap=np.log1p(rows["gap"]),
         log_since_end=np.log1p(rows["since_end"]),
     )[["patient", "order", *INPUTS, "log_ratio"]]

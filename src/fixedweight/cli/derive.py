@@ -129,9 +129,8 @@ def _floor(family: Any, seed: int) -> float | None:
     oracle = oracle_for(family)
     if oracle is None:
         return None
-    stream = family.part("validation").sample(
-        jax.random.key(seed), 64, min(4 * family.examples, family.stream_length)
-    )
+    part, length = family.part("validation"), min(4 * family.examples, family.stream_length)
+    stream = jax.jit(lambda key: part.sample(key, 64, length))(jax.random.key(seed))
     stream = type(stream)(*(np.asarray(part) for part in stream))
     error = (oracle.predict(stream) - stream.targets)[stream.scored] ** 2
     return float(error.mean() / np.prod(family.scaling().target_scale) ** 2)

@@ -41,11 +41,11 @@ def evaluate(learner: Learner, family: TaskFamily, seed: int = 0) -> dict[str, A
     """
     test = family.part("test")
     key = jax.random.fold_in(jax.random.key(seed), TEST)
-    stream = _numpy(test.judge(key, _streams(test)))
+    stream = _numpy(jax.jit(lambda key: test.judge(key, _streams(test)))(key))
     units = _units(stream)
     start = _mean_target(family.part("train"), jax.random.fold_in(key, GUESS))
-    record = _judge(learner, family, stream, units, start)
     errors = squared_errors(learner, family, stream)
+    record = _judge(learner, family, stream, units, errors, start)
     oracle = oracle_for(family)
     ratio = None
     if oracle is not None:
@@ -65,11 +65,15 @@ def squared_errors(learner: Learner, family: TaskFamily, stream: Stream) -> np.n
 
 
 def _judge(
-    learner: Learner, family: TaskFamily, stream: Stream, units: Units, start: np.ndarray
+    learner: Learner,
+    family: TaskFamily,
+    stream: Stream,
+    units: Units,
+    errors: np.ndarray,
+    start: np.ndarray,
 ) -> dict[str, Any]:
     scored = stream.targets[stream.scored]
     variance = float(scored.var(axis=0).sum())
-    errors = squared_errors(learner, family, stream)
     told = np.asarray(stream.revealed)
     x = np.asarray(learner.scaling.scale_inputs(stream.inputs), dtype=np.float64)
     y = np.asarray(stream.targets, dtype=np.float64)
@@ -121,7 +125,7 @@ def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | No
         batch, length = _streams(family), family.stream_length
     else:
         batch, length = STREAMS // LONG, LONG * family.examples
-    stream = _numpy(family.sample(key, batch, length))
+    stream = _numpy(jax.jit(lambda key: family.sample(key, batch, length))(key))
     errors = squared_errors(learner, family, stream)
     units = _units(stream)
     trained = np.broadcast_to(np.arange(length) < length // LONG, stream.scored.shape)
@@ -135,7 +139,7 @@ def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | No
 
 def _mean_target(family: TaskFamily, key: Any) -> np.ndarray:
     """[target] mean over the scored steps of some streams."""
-    stream = _numpy(family.sample(key, GUESS, family.examples))
+    stream = _numpy(jax.jit(lambda key: family.sample(key, GUESS, family.examples))(key))
     return np.asarray(stream.targets, dtype=np.float64)[stream.scored].mean(axis=0)
 
 

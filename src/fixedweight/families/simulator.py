@@ -86,7 +86,7 @@ class Simulator(Family):
         return value
 
     def scaling(self) -> Scaling:
-        stream = self.sample(jax.random.key(20010701), 256, self.length)
+        stream = jax.jit(lambda key: self.sample(key, 256, self.length))(jax.random.key(20010701))
         return measured_scaling(
             np.asarray(stream.inputs).reshape(-1, self.size),
             np.asarray(stream.targets).reshape(-1, self.targets),

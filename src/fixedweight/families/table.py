@@ -218,8 +218,8 @@ def _hold_out(
     wanted = (("test", test), ("validation", validation))
     for name, share in wanted:
         if not isinstance(share, (int, float)):
-            chosen = [_index(tasks, label) for label in share]
-            if not set(chosen) <= set(free):
+            chosen = {_index(tasks, label) for label in share}
+            if not chosen <= set(free):
                 raise FamilyError("Expected no task to be held out for two parts at once.")
             parts[name] = np.array(sorted(chosen), dtype=int)
             free = [i for i in free if i not in chosen]

@@ -54,8 +54,8 @@ def error_rows(card: dict[str, Any]) -> list[list[str]]:
         rows.append([f"oracle ({oracle['kind']})", *_figures(oracle)])
     family = card["family"]
     paper = PAPER.get((family["family"], family.get("scale")))
-    conditions = {entry["condition"] for entry in family.get("under", [])}
-    if paper and family.get("inputs") == 2 and conditions <= {"switching"}:
+    under = {entry["condition"] for entry in family.get("under", [])}
+    if paper and family.get("inputs") == 2 and under <= {"switching"}:
         cycles = str(paper.get("cycles", "-"))
         label = f"paper, 2001 ({paper['examples']} examples, no reset)"
         rows.append([label, f"{paper['mse']:g}", "-", "-", cycles])

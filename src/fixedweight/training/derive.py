@@ -155,7 +155,8 @@ class _Run:
         train_key, validation_key = jax.random.split(jax.random.key(seed))
         self.keys = jax.random.split(train_key, seeds)
         held_out = validation_stream(family, validation_key)
-        probe = self.family.sample(jax.random.key(0), 16, family.examples)
+        length = min(family.examples, 32)
+        probe = jax.jit(lambda key: self.family.sample(key, 16, length))(jax.random.key(0))
         self.plan = fingerprint(plan, (astuple(self.scaling), held_out, probe))
         self.validate = make_validate(network, family, self.scaling, held_out)
         self.state = init_seeds(network, self.optimizer, seed, seeds)
@@ -239,9 +240,13 @@ def fit_network(family: TaskFamily, network: Network) -> Network:
 def validation_stream(family: TaskFamily, key: PRNGKeyArray) -> Stream:
     """Held-out tasks to choose by: a smaller form of what a learner is judged on."""
     part = family.part("validation")
-    if part.switches:
-        return part.sample(key, VALIDATION_STREAMS // 16, 16 * part.examples)
-    return part.judge(key, VALIDATION_STREAMS)
+
+    def draw(key: PRNGKeyArray) -> Stream:
+        if part.switches:
+            return part.sample(key, VALIDATION_STREAMS // 16, 16 * part.examples)
+        return part.judge(key, VALIDATION_STREAMS)
+
+    return jax.jit(draw)(key)
 
 
 def _chunks(stage: Stage, seeds: int, first: int) -> Iterator[int]:

@@ -1,0 +1,293 @@
+"""fixedweight derive: three tiny derivations end to end, and what is refused before any work."""
+
+import importlib
+import os
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from fixedweight.cli.choose import simulator, under_conditions
+from fixedweight.estimators import OnlineEstimator
+from fixedweight.families import Boolean, Late, Missing, Noisy, Switching, TaskFamily
+from fixedweight.learner import Learner
+
+TINY = ("--effort", "0.01", "--seeds", "2", "--cells", "2", "--hidden", "1")
+FAMILIES = """
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from fixedweight import Family, Simulator
+
+
+def draw(key):
+    return jax.random.normal(key, (2,))
+
+
+waves = Simulator(draw, lambda task, x: task[0] * jnp.sin(3 * x[0] + task[1]), length=16)
+pairs = Simulator(draw, lambda task, x: task * x, length=16)
+broken = Simulator(draw, lambda task, x: task[0] * nothing, length=16)
+number = 3
+
+
+def make():
+    return waves
+
+
+def picky(length):
+    return waves
+
+
+@dataclass(frozen=True)
+class Lines(Family):
+    slope: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return "lines"
+
+    @property
+    def input_size(self) -> int:
+        return 1
+
+    @property
+    def examples(self) -> int:
+        return 16
+
+    def draw_task(self, key):
+        return self.slope * jax.random.normal(key)
+
+    def target(self, task, x):
+        return task * x[0]
+"""
+
+
+def drawn_table():
+    """Eight series y = a x + noise, one slope a each, with a gap."""
+    rng = np.random.default_rng(0)
+    who, day = np.repeat(np.arange(8), 12), np.tile(np.arange(12), 8)
+    x = rng.normal(5.0, 2.0, len(who))
+    y = rng.normal(size=8)[who] * x + 0.1 * rng.normal(size=len(who)) + 3.0
+    table = pd.DataFrame({"who": who, "day": day, "dose [mg]": x, "effect": y})
+    table.loc[17, "effect"] = np.nan
+    return table
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Judge on few streams: what is tested here is the way through, not the figures.
+
+    Compiling takes most of the time: as many streams everywhere make fewer shapes of it.
+    """
+    evaluation = importlib.import_module("fixedweight.evaluation.evaluate")
+    for name in ("STREAMS", "GUESS"):
+        monkeypatch.setattr(evaluation, name, 64)
+    training = importlib.import_module("fixedweight.training.derive")
+    monkeypatch.setattr(training, "VALIDATION_STREAMS", 64)
+    before = jax.config.values["jax_disable_most_optimizations"]
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@pytest.fixture
+def unchecked(monkeypatch):
+    """Trust the family: one derivation with the checks, which draw a lot, is enough."""
+    training = importlib.import_module("fixedweight.training.derive")
+    monkeypatch.setattr(training, "check_family", lambda family: None)
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """Training must not begin."""
+
+    def begin(*arguments, **settings):
+        pytest.fail("training began")
+
+    monkeypatch.setattr(importlib.import_module("fixedweight.training.derive"), "_Run", begin)
+
+
+def assert_png(path):
+    assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_family_by_its_name(tmp_path, command, small):
+    code, out, err = command("derive", "boolean", *TINY, "--examples", "16")
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir(tmp_path)) == ["boolean.png", "boolean.safetensors"]
+    assert_png(tmp_path / "boolean.png")
+    assert "learner: boolean.safetensors   figure: boolean.png" in out
+    learner = Learner.load("boolean.safetensors")
+    assert learner.card["family"] == {"family": "boolean", "inputs": 2, "length": 16}
+    run = learner.card["derivation"]
+    assert (run["seeds"], run["network"]["blocks"], run["network"]["hidden"]) == (2, 2, 1)
+    assert len(run["validation_by_seed"]) == 2
+    assert run["validation_error"] == pytest.approx(min(run["validation_by_seed"]), rel=1e-5)
+    assert 0 < run["updates"] < 100
+    assert 0.0 < OnlineEstimator(learner).predict_one([0, 1]) < 1.0
+
+    shown = command("show", "boolean.safetensors")[1]
+    assert "boolean (reset), LSTM of 1997 with 2 cells + 1 standard units, " in shown
+    mse = learner.card["evaluation"]["learner"]["mse"]
+    assert f"this learner {mse['value']:.3g} [{mse['low']:.3g}, " in " ".join(shown.split())
+    assert "oracle" in shown
+    assert "inputs x1, x2; target y; " in shown
+    for line in shown.split("\n"):
+        if line.strip() and "bytes of memory" not in line:
+            assert line in out
+
+
+def test_a_table(tmp_path, command, small, unchecked):
+    drawn_table().to_csv(tmp_path / "rows.csv", index=False)
+    code, out, err = command(
+        *("derive", "--table", "rows.csv", "--task", "who", "--target", "effect"),
+        *("--columns", "dose [mg]", "--order", "day", "--out", "effect.safetensors", *TINY),
+    )
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir(tmp_path)) == ["effect.png", "effect.safetensors", "rows.csv"]
+    learner = Learner.load("effect.safetensors")
+    assert learner.input_names == ("dose [mg]",)
+    assert learner.target_names == ("effect",)
+    assert learner.flagged
+    parts = learner.card["family"]["tasks"]
+    assert sorted(name for part in parts.values() for name in part) == list("01234567")
+    train = drawn_table().query(f"who in {[int(name) for name in parts['train']]}")
+    assert learner.scaling.input_offset == pytest.approx((train["dose [mg]"].mean(),))
+    assert "not estimated, the series end" in out
+    assert "inputs dose [mg]; target effect" in command("show", "effect.safetensors")[1]
+    code, out, err = command(
+        "run", "effect.safetensors", "rows.csv", "--task", "who", "--order", "day"
+    )
+    assert (code, err) == (0, "")
+    assert "96 rows, 8 tasks" in out
+
+
+def test_a_simulator(tmp_path, command, small, unchecked):
+    (tmp_path / "mine.py").write_text(FAMILIES)
+    code, out, err = command(
+        *("derive", "--simulator", "mine.py:waves", "--late", "1"),
+        *("--learning-rate", "0.01", "--out", "waves.safetensors", *TINY),
+    )
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir(tmp_path)) == ["mine.py", "waves.png", "waves.safetensors"]
+    learner = Learner.load("waves.safetensors")
+    assert (learner.flagged, learner.delay) == (True, 1)
+    assert learner.card["family"]["under"] == [{"condition": "late", "steps": 1}]
+    assert learner.card["derivation"]["schedule"]["learning_rate"] == 0.01
+    assert "no oracle is known" in out
+    assert "targets 1 steps late" in command("show", "waves.safetensors")[1]
+
+
+@pytest.mark.parametrize("name", ["waves", "make", "Lines"])
+def test_a_simulator_may_be_a_family_or_make_one(tmp_path, name):
+    (tmp_path / "mine.py").write_text(FAMILIES)
+    family = simulator(f"{tmp_path / 'mine.py'}:{name}")
+    assert isinstance(family, TaskFamily)
+    assert family.examples == 16
+
+
+def test_each_condition_is_the_one_asked_for():
+    nothing = dict.fromkeys(["switch_every", "hazard", "noise", "flip", "missing", "late"])
+    base = Boolean(length=20)
+
+    def under(regime="reset", **asked):
+        return under_conditions(base, regime=regime, **{**nothing, **asked})
+
+    assert under() == base
+    assert under("continuous") == Switching(base, every=20)
+    assert under("continuous", hazard=0.1) == Switching(base, hazard=0.1)
+    assert under(switch_every=7) == Switching(base, every=7)
+    assert under(noise=0.1) == Noisy(base, sd=0.1)
+    assert under(flip=0.1) == Noisy(base, flip=0.1)
+    assert under(missing=0.2) == Missing(base, share=0.2)
+    assert under(late=3) == Late(base, steps=3)
+    every = under(switch_every=7, noise=0.1, flip=0.2, missing=0.3, late=2)
+    assert every == Late(
+        Missing(Noisy(Switching(base, every=7), sd=0.1, flip=0.2), share=0.3), steps=2
+    )
+
+
+TABLE = ("--table", "rows.csv", "--task", "who", "--target", "effect")
+BAD = {
+    "no source": ((), "one source of tasks"),
+    "two sources": (("boolean", "--simulator", "mine.py:waves"), "one source of tasks"),
+    "a table beside a name": (("boolean", "--table", "rows.csv"), "one source of tasks"),
+    "no such family": (("cubic",), "among ['boolean', 'quadratic', 'semilinear']"),
+    "inputs": (("boolean", "--inputs", 11), "between 1 and 10 Boolean inputs, got 11"),
+    "no inputs": (("semilinear", "--inputs", 0), "at least 1 input, got 0"),
+    "examples": (("boolean", "--examples", 1), "at least 2 examples"),
+    "regime": (("boolean", "--regime", "always"), "regime 'reset' or 'continuous', got 'always'"),
+    "switch": (("boolean", "--switch-every", 1), "at least 2 examples between switches"),
+    "hazard": (("boolean", "--hazard", 1.5), "hazard between 0 and 1, got 1.5"),
+    "both": (("boolean", "--hazard", 0.1, "--switch-every", 9), "either every="),
+    "noise": (("boolean", "--noise", -1), "sd=-1.0"),
+    "no noise": (("boolean", "--noise", 0), "noise with sd above 0"),
+    "flip": (("boolean", "--flip", 0.7), "flip=0.7"),
+    "flip of numbers": (("quadratic", "--scale", "none", "--flip", 0.1), "in [0, 1] to flip"),
+    "missing": (("boolean", "--missing", 1), "share of missing targets between 0 and 1"),
+    "late": (("boolean", "--late", 0), "at least 1 step late"),
+    "out suffix": (("boolean", "--out", "learner.bin"), "--out to name a .safetensors file"),
+    "out folder": (("boolean", "--out", "no/x.safetensors"), "--out to name a .safetensors file"),
+    "out a folder": (("boolean", "--out", "dir.safetensors"), "--out to name a .safetensors file"),
+    "cells": (("boolean", "--cells", 0), "at least one block"),
+    "hidden": (("boolean", "--hidden", -1), "no negative layer"),
+    "gradient": ((*TABLE, "--gradient", "rtrl"), "a gradient among"),
+    "effort": (("boolean", "--effort", 0), "an effort above 0"),
+    "effort that is none": (("boolean", "--effort", "nan"), "an effort above 0"),
+    "endless effort": (("boolean", "--effort", "inf"), "an effort above 0"),
+    "learning rate": (("boolean", "--learning-rate", -1), "a learning rate between 0 and 10"),
+    "seeds": ((*TABLE, "--seeds", 0), "1 to 1024 seeds, got 0"),
+    "no colon": (("--simulator", "mine.py"), "MODULE:NAME or FILE.py:NAME, got 'mine.py'"),
+    "no file": (("--simulator", "absent.py:waves"), "a Python file at 'absent.py'"),
+    "no module": (("--simulator", "absent_module:waves"), "import 'absent_module'"),
+    "a file that fails": (("--simulator", "bad.py:waves"), "it raised ZeroDivisionError"),
+    "no such name": (("--simulator", "mine.py:tides"), "named 'tides' in mine.py"),
+    "no family": (("--simulator", "mine.py:number"), "a Simulator, say) as 'mine.py:number', got"),
+    "a function with arguments": (("--simulator", "mine.py:picky"), "it raised TypeError"),
+    "wrong shape": (("--simulator", "mine.py:pairs"), "a scalar or shape (1,) from the simulator"),
+    "no table": (("--table", "no.csv", "--task", "who", "--target", "effect"), "no such file"),
+    "table of what": (("--table", "rows.csv"), "--task COLUMN and --target COLUMN"),
+    "task column": (
+        ("--table", "rows.csv", "--task", "name", "--target", "effect"),
+        "a column 'name', got the columns ['who', 'day', 'dose [mg]', 'effect']",
+    ),
+    "target column": (("--table", "rows.csv", "--task", "who", "--target", "y"), "a column 'y'"),
+    "input column": (
+        (*TABLE, "--columns", "day, age"),
+        "a column 'age'",
+    ),
+    "order column": (
+        (*TABLE, "--order", "time"),
+        "a column 'time'",
+    ),
+    "target as input": (
+        (*TABLE, "--columns", "effect"),
+        "inputs other than the task and the target",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), BAD.values(), ids=BAD.keys())
+def test_what_makes_no_sense_is_refused_before_training(
+    tmp_path, refused, untrained, options, message
+):
+    (tmp_path / "mine.py").write_text(FAMILIES)
+    (tmp_path / "bad.py").write_text("waves = 1 / 0\n")
+    (tmp_path / "dir.safetensors").mkdir()
+    drawn_table().to_csv(tmp_path / "rows.csv", index=False)
+    before = sorted(os.listdir(tmp_path))
+    assert message in refused("derive", *options)
+    after = sorted(name for name in os.listdir(tmp_path) if name != "__pycache__")
+    assert after == before
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused(command, untrained, seed):
+    code, _, err = command("derive", "boolean", "--seed", seed)
+    assert code == 2
+    assert "--seed" in err
