@@ -95,11 +95,12 @@ def default_schedule(family: TaskFamily) -> Schedule:
                 Stage(64, 64, 4000, hazard=1 / 32),
                 Stage(128, 64, 4000, hazard=1 / 64),
                 Stage(2 * n, 32, 1600, windows=4),
-            )
+            ),
+            learning_rate=0.05,
         )
     stages = [Stage(short, 128, 1200)]
-    if n > short:
-        stages.append(Stage(min(n, 64), 64, 2400))
     if n > 64:
-        stages.append(Stage(n, 32, 400))
+        stages += [Stage(64, 64, 2400), Stage(n, 32, 400)]
+    elif n > short:
+        stages.append(Stage(n, 64, 4800))
     return Schedule(tuple(stages))
