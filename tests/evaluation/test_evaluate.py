@@ -209,8 +209,8 @@ def test_a_card_of_everything(family, regime, kind, long, few):
     assert (card["oracle"] and card["oracle"]["kind"]) == kind
     assert (card["ratio"] is None) == (kind is None)
     assert (card["long"] and card["long"]["length"]) == long
-    judged = [card["learner"], *card["baselines"].values(), *([card["oracle"]] if kind else [])]
-    for record in judged:
+    records = [card["learner"], *card["baselines"].values(), *([card["oracle"]] if kind else [])]
+    for record in records:
         assert len(record["by_example"]) == family.examples
         assert 0.0 <= record["mse"]["low"] <= record["mse"]["value"] <= record["mse"]["high"]
     if regime == "reset" and long:

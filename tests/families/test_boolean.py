@@ -21,7 +21,7 @@ def assert_even(counts):
 
 @pytest.mark.parametrize("inputs", [1, 2, 3])
 def test_all_truth_tables_and_all_inputs_are_equally_frequent(inputs):
-    rows, tables = 2**inputs, 2 ** 2**inputs
+    rows, tables = 2**inputs, 2**2**inputs
     draw = jax.jit(lambda key: Boolean(inputs).sample(key, 50 * tables, 8))
     stream = jax.tree.map(np.asarray, draw(jax.random.key(0)))
     task = stream.tasks[:, 0].astype(int) @ 2 ** np.arange(rows)

@@ -15,9 +15,7 @@ TINY = 1e-30
 numbers = st.floats(-1e3, 1e3)
 scales = st.floats(1e-3, 1e3)
 rows = arrays(np.float32, (5, 2), elements=st.floats(-1e3, 1e3, width=32))
-columns = st.tuples(
-    *[st.tuples(values, values) for values in (numbers, scales, numbers, scales)]
-)
+columns = st.tuples(*[st.tuples(values, values) for values in (numbers, scales, numbers, scales)])
 
 
 @given(columns, rows)

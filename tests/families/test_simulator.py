@@ -38,7 +38,11 @@ def test_targets_are_computed_from_the_task_and_the_inputs():
     np.testing.assert_allclose(stream.targets, expected, rtol=1e-6)
     assert 4.0 < x.mean() < 6.0
     assert family.describe() == {
-        "family": "simulator", "size": 2, "targets": 2, "length": 6, "label": "simulator"
+        "family": "simulator",
+        "size": 2,
+        "targets": 2,
+        "length": 6,
+        "label": "simulator",
     }
 
 

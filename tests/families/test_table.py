@@ -108,7 +108,9 @@ def test_whole_tasks_are_held_out():
     table = read(validation=0.25, test=0.25)
     held = {name: {table.tasks[i] for i in table.parts[name]} for name in table.parts}
     assert {name: len(tasks) for name, tasks in held.items()} == {
-        "test": 2, "validation": 2, "train": 4
+        "test": 2,
+        "validation": 2,
+        "train": 4,
     }
     assert set.union(*held.values()) == set(LENGTHS)
     assert {name: set(tasks) for name, tasks in table.describe()["tasks"].items()} == held

@@ -52,22 +52,31 @@ def test_the_unbroken_network_passes():
             "init_state to return a dict of arrays, got tuple",
         ),
         (
-            broken(step=lambda self, params, state, inputs, xp: (
-                {"trace": state["trace"][..., :0]}, inputs @ params["w"]
-            )),
+            broken(
+                step=lambda self, params, state, inputs, xp: (
+                    {"trace": state["trace"][..., :0]},
+                    inputs @ params["w"],
+                )
+            ),
             r"keep the names and shapes of the state, got \{'trace': \(2, 1\)\} before "
             r"and \{'trace': \(2, 0\)\} after",
         ),
         (
-            broken(step=lambda self, params, state, inputs, xp: (
-                {"other": state["trace"]}, inputs @ params["w"]
-            )),
+            broken(
+                step=lambda self, params, state, inputs, xp: (
+                    {"other": state["trace"]},
+                    inputs @ params["w"],
+                )
+            ),
             "keep the names and shapes of the state.*'other'",
         ),
         (
-            broken(step=lambda self, params, state, inputs, xp: (
-                tuple(state.values()), inputs @ params["w"]
-            )),
+            broken(
+                step=lambda self, params, state, inputs, xp: (
+                    tuple(state.values()),
+                    inputs @ params["w"],
+                )
+            ),
             "Broken.step to return a dict of arrays as the new state, got tuple",
         ),
         (
@@ -75,15 +84,18 @@ def test_the_unbroken_network_passes():
             r"outputs of shape \(2, 1\) \(streams, targets\), got \(2, 3\)",
         ),
         (
-            broken(step=lambda self, params, state, inputs, xp: (
-                state, xp.nan * (inputs @ params["w"])
-            )),
+            broken(
+                step=lambda self, params, state, inputs, xp: (
+                    state,
+                    xp.nan * (inputs @ params["w"]),
+                )
+            ),
             "Expected finite outputs from Broken.step",
         ),
         (
-            broken(step=lambda self, params, state, inputs, xp: (
-                state, xp.inf + inputs @ params["w"]
-            )),
+            broken(
+                step=lambda self, params, state, inputs, xp: (state, xp.inf + inputs @ params["w"])
+            ),
             "Expected finite outputs from Broken.step",
         ),
         (
