@@ -1,6 +1,8 @@
 """Every Python block of README and docs runs, in order, page by page, with little training."""
 
 import re
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -28,3 +30,18 @@ def test_page_runs(page, monkeypatch, tmp_path):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
         assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("study", ["studies.paper", "studies.remifentanil"])
+def test_tables_are_those_of_the_stored_results(study):
+    shown = subprocess.run(
+        [sys.executable, "-m", f"{study}.show"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(rf"<!-- {study} -->\n(.*?)<!-- end -->", readme, flags=re.DOTALL)
+    assert block
+    assert block[1].strip() == shown.strip()

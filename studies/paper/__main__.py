@@ -2,7 +2,7 @@
 
     python -m studies.paper                 all rows, five seeds each, about half an hour
     python -m studies.paper quadratic       one row
-    python -m studies.paper --show          print the table from the stored results
+    python -m studies.paper.show            print the table from the stored results
 
 Every seed counts: none is chosen, none is left out. Results go to studies/paper/results/ROW.json
 with what made them, and the tables in README and docs are drawn from there.
@@ -12,14 +12,11 @@ import argparse
 import importlib.metadata
 import json
 import platform
-import statistics
-from pathlib import Path
 from typing import Any
 
 from fixedweight import derive_seeds, evaluate
 from studies.paper.rows import ROWS, Row
-
-RESULTS = Path(__file__).parent / "results"
+from studies.paper.show import RESULTS, table
 
 
 def measure(name: str, row: Row, seeds: int, effort: float) -> dict[str, Any]:
@@ -76,46 +73,6 @@ def measure(name: str, row: Row, seeds: int, effort: float) -> dict[str, Any]:
     }
 
 
-def reached(run: dict[str, Any], goal: dict[str, float]) -> bool:
-    """Whether a seed reaches every figure its row asks for."""
-    figures = {
-        "mse": run["mse"]["value"],
-        "after 30": run["after"]["30"]["value"],
-        "examples_to_learn": run["examples_to_learn"],
-    }
-    return all(figures[k] is not None and figures[k] <= limit for k, limit in goal.items())
-
-
-def table(results: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table: medians over seeds, lowest and highest in brackets.
-
-    `beyond`: the error a step past the trained length, up to ten times it.
-    """
-    lines = [
-        "| row | regime | mse a step | / oracle | after 30 | examples to learn | beyond | asked |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
-    ]
-    for result in results:
-        runs = result["runs"]
-        cells = [
-            result["row"],
-            result["regime"],
-            _spread([run["mse"]["value"] for run in runs]),
-            _spread([run["ratio"]["value"] for run in runs]),
-            _spread([run["after"]["30"]["value"] for run in runs]),
-            _spread([run["examples_to_learn"] or float("inf") for run in runs]),
-            _spread([run["long"]["rest"]["value"] for run in runs]),
-            ", ".join(f"{k} <= {v:.3g}" for k, v in result["goal"].items())
-            + f": {sum(reached(run, result['goal']) for run in runs)} of {result['seeds_asked']}",
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
-
-
-def _spread(values: list[float]) -> str:
-    return f"{statistics.median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
@@ -123,20 +80,12 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", choices=[*ROWS, []], help="rows to derive; all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--effort", type=float, default=1.0, help="times the number of updates")
-    parser.add_argument("--show", action="store_true", help="print the stored results only")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
-    if not arguments.show:
-        for name in arguments.rows or ROWS:
-            result = measure(name, ROWS[name], arguments.seeds, arguments.effort)
-            (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
-            print(table([result]))
-    stored = [
-        json.loads((RESULTS / f"{name}.json").read_text())
-        for name in ROWS
-        if (RESULTS / f"{name}.json").exists()
-    ]
-    print(table(stored))
+    for name in arguments.rows or ROWS:
+        result = measure(name, ROWS[name], arguments.seeds, arguments.effort)
+        (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n")
+        print(table([result]))
 
 
 if __name__ == "__main__":

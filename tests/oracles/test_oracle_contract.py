@@ -1,5 +1,6 @@
 """What every oracle must keep to, on every family that has one."""
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from typing import get_args
@@ -176,7 +177,7 @@ class Rare(Boolean):
         Rare(2),
         Simulator(draw=lambda key: jax.random.normal(key), compute=lambda task, x: task * x[0]),
     ],
-    ids=described,
+    ids=lambda family: re.sub(r"at0x[0-9a-f]+", "", described(family)),
 )
 def test_no_oracle_is_better_than_a_wrong_one(family):
     assert oracle_for(family) is None
