@@ -26,10 +26,10 @@ def measure(seeds: int) -> dict[str, object]:
     by_seed = []
     for seed in range(seeds):
         derived = cross_predict_many(frame, best_and_mean(seed))
-        table = error_table(frame, {**rivals, **derived})
+        errors = error_table(frame, {**rivals, **derived})
         compared = paired(frame, {**rivals, **derived}, REFERENCE)
-        by_seed.append({"errors": table.to_dict("index"), "paired": compared.to_dict("index")})
-        print(f"seed {seed}\n{table.loc[list(derived)].round(4).to_string()}", flush=True)
+        by_seed.append({"errors": errors.to_dict("index"), "paired": compared.to_dict("index")})
+        print(f"seed {seed}\n{errors.loc[list(derived)].round(4).to_string()}", flush=True)
     return {
         "command": f"python -m studies.remifentanil --seeds {seeds}",
         "people": int(frame["patient"].nunique()),

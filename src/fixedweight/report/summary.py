@@ -48,16 +48,13 @@ def error_rows(card: dict[str, Any]) -> list[list[str]]:
     """The table of the summary: a row a predictor, its first row the column names."""
     evaluation = card["evaluation"]
     learner, oracle = evaluation["learner"], evaluation["oracle"]
-    rows = [["", "mse a step [95 %]", "after 10", "after 30", "examples to learn"]]
+    rows = [["", "error a step, 95 %", "after 10", "after 30", "learned in"]]
     rows.append(["this learner", *_figures(learner)])
     if oracle:
         rows.append([f"oracle ({oracle['kind']})", *_figures(oracle)])
-    family = card["family"]
-    paper = PAPER.get((family["family"], family.get("scale")))
-    under = {entry["condition"] for entry in family.get("under", [])}
-    if paper and family.get("inputs") == 2 and under <= {"switching"}:
+    if paper := _paper(card["family"]):
         cycles = str(paper.get("cycles", "-"))
-        label = f"paper, 2001 ({paper['examples']} examples, no reset)"
+        label = f"paper, {paper['examples']} examples"
         rows.append([label, f"{paper['mse']:g}", "-", "-", cycles])
     for name, figures in evaluation["baselines"].items():
         rows.append([name, *_figures(figures)])
@@ -90,6 +87,8 @@ def notes(card: dict[str, Any]) -> list[str]:
         lines.append("at ten times the length: not estimated, the series end.")
     if evaluation["tasks"] < 2:
         lines.append("intervals: not estimated, there is one test task.")
+    if _paper(card["family"]):
+        lines.append("paper: Younger, Hochreiter and Conwell 2001, whose state was never reset.")
     by_seed = [error for error in run["validation_by_seed"] if error is not None]
     lines.append(
         f"validation error of the {len(by_seed)} seeds, best kept: "
@@ -97,10 +96,19 @@ def notes(card: dict[str, Any]) -> list[str]:
         + " (targets as scaled for the network)."
     )
     lines.append(
-        f"{evaluation['tasks']} test tasks of {evaluation['examples']} examples; learned: error at "
-        f"or under a tenth of the targets' variance ({evaluation['variance']:.3g}) from there on."
+        f"{evaluation['tasks']} test tasks of {evaluation['examples']} examples; error: "
+        "squared; learned: at or under a tenth of the targets' variance "
+        f"({evaluation['variance']:.3g}) from there on."
     )
     return lines
+
+
+def _paper(family: dict[str, Any]) -> dict[str, Any] | None:
+    """What the paper reports, if it reports on this family under these conditions."""
+    under = {entry["condition"] for entry in family.get("under", [])}
+    if family.get("inputs") != 2 or not under <= {"switching"}:
+        return None
+    return PAPER.get((family["family"], family.get("scale")))
 
 
 def _figures(figures: dict[str, Any]) -> list[str]:
@@ -109,7 +117,7 @@ def _figures(figures: dict[str, Any]) -> list[str]:
         return ["not finite", "-", "-", "-"]
     after = [figures["after"][n] for n in ("10", "30")]
     return [
-        f"{mse['value']:.3g} [{mse['low']:.3g}, {mse['high']:.3g}]",
+        f"{mse['value']:.3g} ±{(mse['high'] - mse['low']) / 2:.2g}",
         *("-" if part is None else f"{part['value']:.3g}" for part in after),
         str(figures["examples_to_learn"] if figures["examples_to_learn"] is not None else "-"),
     ]
