@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn
 
 from fixedweight.cli.console import console, print_card
 from fixedweight.errors import InputError, require
@@ -142,13 +142,12 @@ class _Display:
     def __init__(self, floor: float | None) -> None:
         self.floor = floor
         self.bar = Progress(
-            BarColumn(bar_width=24),
-            TextColumn("{task.completed:.0f}/{task.total:.0f} updates"),
+            BarColumn(bar_width=None),
             TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
             console=console,
+            expand=True,
         )
-        self.task = self.bar.add_task("", total=1, text="compiling ...")
+        self.task = self.bar.add_task("", total=None, text="compiling ...")
 
     def __enter__(self) -> "_Display":
         self.bar.start()
@@ -158,9 +157,10 @@ class _Display:
         self.bar.stop()
 
     def show(self, progress: Any) -> None:
-        against = f", {progress.best / self.floor:.2f} x the floor" if self.floor else ""
+        against = f", {progress.best / self.floor:.2f} x floor" if self.floor else ""
         text = (
-            f"{progress.steps_per_second / 1e6:.2f} M example-steps/s   "
-            f"error {progress.best:.5f}{against}   {progress.seconds_left:.0f} s left"
+            f"{progress.update}/{progress.updates} updates, "
+            f"{progress.steps_per_second / 1e6:.1f} M steps/s, error {progress.best:.3g}{against}, "
+            f"{progress.seconds_left:.0f} s left"
         )
         self.bar.update(self.task, completed=progress.update, total=progress.updates, text=text)
