@@ -49,9 +49,7 @@ ROWS = {
     "semilinear": Row(
         family=Semilinear(),
         network=LSTM1997(),
-        schedule=Schedule(
-            (Stage(20, 128, 4000), Stage(32, 128, 24000), Stage(64, 128, 4000)), learning_rate=0.1
-        ),
+        schedule=Schedule((Stage(20, 128, 3000), Stage(64, 128, 18000)), learning_rate=0.1),
         goal={"mse": 1.5 * 0.00215},
     ),
     "quadratic": Row(

@@ -96,18 +96,22 @@ def derive(
     checkpoint = path.with_suffix(".checkpoint")
     if checkpoint.exists():
         console.print(f"resuming from {checkpoint}", style="dim")
-    with _Display(_floor(chosen, seed)) as display:
-        learner = train(
-            chosen,
-            network,
-            gradient=gradient,
-            schedule=schedule,
-            effort=effort,
-            seeds=seeds,
-            seed=seed,
-            checkpoint=checkpoint,
-            on_progress=display.show,
-        )
+    try:
+        with _Display(_floor(chosen, seed)) as display:
+            learner = train(
+                chosen,
+                network,
+                gradient=gradient,
+                schedule=schedule,
+                effort=effort,
+                seeds=seeds,
+                seed=seed,
+                checkpoint=checkpoint,
+                on_progress=display.show,
+            )
+    except KeyboardInterrupt:
+        console.print("stopped before the first results: nothing to keep yet", style="yellow")
+        raise typer.Exit(130) from None
     if learner.card["derivation"]["stopped_early"]:
         console.print(f"stopped early; the same command goes on from {checkpoint}", style="yellow")
     console.print("judging it on tasks it has never seen ...", style="dim")
