@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fixedweight.gradients.unroll import Carry, unroll
+from fixedweight import kernels
+from fixedweight.gradients.unroll import Carry, scan
 from fixedweight.networks import Network, Params, State
 
 Gradient = Callable[..., tuple[tuple[Array, State], Params]]
@@ -29,12 +30,25 @@ def squared_error(
 
 
 def through_time(network: Network, carry: Carry) -> Gradient:
-    """Automatic differentiation through the unrolled network, cut in time where `carry` cuts."""
+    """Automatic differentiation along the stream, cut in time where `carry` cuts: in a fused
+    kernel where there is one for the network, else by XLA through its own loop."""
 
-    def loss(
+    def step(params: Params, state: State, example: tuple[Any, Any]) -> tuple[State, Array]:
+        x, target = example
+        state, prediction = network.step(params, carry(state), x, jnp)
+        return state, jnp.sum((prediction - target) ** 2, axis=-1)
+
+    def scanned(params: Params, state: State, examples: Any, weights: Any) -> tuple[Array, State]:
+        state, errors = scan(step, params, state, examples)
+        return jnp.sum(weights * errors), state
+
+    def gradient(
         params: Params, state: State, inputs: Any, targets: Any, weights: Any
-    ) -> tuple[Array, State]:
-        state, predictions = unroll(network, params, state, inputs, carry)
-        return squared_error(predictions, targets, weights), state
+    ) -> tuple[tuple[Array, State], Params]:
+        share = weights / jnp.maximum(jnp.sum(weights), 1.0)
+        arguments = (params, state, (inputs, targets), share)
+        return kernels.error_and_gradient(step, *arguments) or jax.value_and_grad(
+            scanned, has_aux=True
+        )(*arguments)
 
-    return jax.value_and_grad(loss, has_aux=True)
+    return gradient

@@ -1,11 +1,13 @@
-"""A network through time under JAX: one `lax.scan` of its one step."""
+"""A network through time under JAX: its one step in a fused kernel, or in a `lax.scan`."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fixedweight import kernels
 from fixedweight.networks import Network, Params, State
 
 Carry = Callable[[State], State]
@@ -13,16 +15,21 @@ Carry = Callable[[State], State]
 
 
 def unroll(
-    network: Network,
-    params: Params,
-    state: State,
-    inputs: Float[Array, "batch time input"],
-    carry: Carry = lambda state: state,
+    network: Network, params: Params, state: State, inputs: Float[Array, "batch time input"]
 ) -> tuple[State, Float[Array, "batch time target"]]:
     """Run over whole streams: (state before, inputs) -> (state after, predictions)."""
 
-    def step(state: State, x: Array) -> tuple[State, Array]:
-        return network.step(params, carry(state), x, jnp)
+    def step(params: Params, state: State, x: Array) -> tuple[State, Array]:
+        return network.step(params, state, x, jnp)
 
-    state, outputs = jax.lax.scan(step, state, jnp.swapaxes(inputs, 0, 1))
-    return state, jnp.swapaxes(outputs, 0, 1)
+    return kernels.unroll(step, params, state, inputs) or scan(step, params, state, inputs)
+
+
+def scan(step: kernels.Step, params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
+    """A step along streams in XLA's own loop: what is run where there is no kernel.
+
+    Inputs are a pytree of arrays [batch, time, ...], as are the outputs.
+    """
+    swapped = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), inputs)
+    state, outputs = jax.lax.scan(lambda state, x: step(params, state, x), state, swapped)
+    return state, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), outputs)

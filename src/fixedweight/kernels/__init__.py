@@ -1,0 +1,10 @@
+"""Fused kernels: a step compiled for whole streams, forward and backward, from its one definition.
+
+`program` and `lower` turn a traced step into arithmetic on single numbers, `emit` and `generate`
+write that as C over vectors of streams, `build` compiles it, `call` makes it a function of JAX.
+"""
+
+from fixedweight.kernels.call import Step, error_and_gradient, unroll
+from fixedweight.kernels.lower import NotCompiled
+
+__all__ = ["NotCompiled", "Step", "error_and_gradient", "unroll"]

@@ -1,0 +1,187 @@
+"""Kernels as functions of JAX: whole streams in, whole streams out, any number of seeds at once."""
+
+import functools
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fixedweight.kernels.build import build, widest
+from fixedweight.kernels.generate import Leaves, generate
+from fixedweight.kernels.lower import NotCompiled
+
+log = logging.getLogger("fixedweight")
+
+Step = Callable[[Any, Any, Any], tuple[Any, Any]]
+"""(params, state, inputs) -> (new state, outputs): pytrees of arrays of one stream."""
+
+
+def unroll(step: Step, params: Any, state: Any, inputs: Any) -> tuple[Any, Any] | None:
+    """The step along streams: (state after, outputs), differentiable in reverse; or None.
+
+    Args:
+        params: a pytree of arrays.
+        state: a pytree of arrays [batch, ...].
+        inputs: a pytree of arrays [batch, time, ...].
+
+    Returns:
+        None where there cannot be a kernel; the reason is said once in the log.
+    """
+    kernel = _kernel_for(step, params, state, inputs, to_inputs=True)
+    if kernel is None:
+        return None
+
+    @jax.custom_vjp
+    def run(params: Any, state: Any, inputs: Any) -> Any:
+        return kernel.run(params, state, inputs)
+
+    def forth(params: Any, state: Any, inputs: Any) -> Any:
+        return kernel.run(params, state, inputs), (params, state, inputs)
+
+    def back(kept: Any, cotangents: Any) -> Any:
+        _, _, *gradients = kernel.pull(*kept, *cotangents)
+        return tuple(gradients)
+
+    run.defvjp(forth, back)
+    outputs, after = run(*map(jax.tree.leaves, (params, state, inputs)))
+    return jax.tree.unflatten(kernel.state_tree, after), jax.tree.unflatten(
+        kernel.output_tree, outputs
+    )
+
+
+def error_and_gradient(
+    step: Step, params: Any, state: Any, inputs: Any, weights: Float[Array, "batch time"]
+) -> tuple[tuple[Array, Any], Any] | None:
+    """The weighted sum of the errors that a step returns, with its gradient, in one pass.
+
+    Args:
+        step: its one output is the error of that step, a number.
+        weights: of each error; no gradient goes to them.
+
+    Returns:
+        ((sum, state after), gradient by parameter), or None where there cannot be a kernel.
+    """
+    kernel = _kernel_for(step, params, state, inputs, to_inputs=False)
+    if kernel is None:
+        return None
+    before = jax.tree.leaves(state)
+    errors, after, gradient, _, _ = kernel.pull(
+        jax.tree.leaves(params), before, jax.tree.leaves(inputs), [weights],
+        [jnp.zeros_like(part) for part in before],
+    )  # fmt: skip
+    total = jnp.sum(weights * errors[0])
+    return (total, jax.tree.unflatten(kernel.state_tree, after)), jax.tree.unflatten(
+        jax.tree.structure(params), gradient
+    )
+
+
+class Kernel:
+    """A step compiled for streams of given shapes; its arguments are flat lists of arrays.
+
+    Raises:
+        NotCompiled: the step or the machine is not one that kernels serve.
+    """
+
+    def __init__(
+        self, step: Step, params: Any, state: Any, inputs: Any, *, to_inputs: bool
+    ) -> None:
+        trees = tuple(jax.tree.structure(tree) for tree in (params, state, inputs))
+        one = jax.tree.map(lambda x: _spec((1, *x.shape[1:])), state)
+        example = jax.tree.map(lambda x: _spec((1, *x.shape[2:])), inputs)
+        new, outputs = jax.eval_shape(step, params, one, example)
+        if jax.tree.map(lambda x: x.shape, new) != jax.tree.map(lambda x: x.shape, one):
+            raise NotCompiled("the state changes its shape")
+        if any(leaf.dtype != np.float32 for leaf in jax.tree.leaves((new, outputs))):
+            raise NotCompiled("numbers other than float32")
+        self.state_tree, self.output_tree = trees[1], jax.tree.structure(outputs)
+        streams = [
+            tuple(tuple(leaf.shape[1:]) for leaf in jax.tree.leaves(tree))
+            for tree in (one, example, outputs)
+        ]
+        self.leaves = Leaves(tuple(tuple(leaf.shape) for leaf in jax.tree.leaves(params)), *streams)
+        self.batch, self.length = jax.tree.leaves(inputs)[0].shape[:2]
+        if self.length < 1 or self.batch < 1:
+            raise NotCompiled("streams without examples")
+        width = min(widest(), 1 << (self.batch - 1).bit_length())
+        self.to_inputs = to_inputs
+        self.name = _register(_source(step, trees, self.leaves, width, to_inputs))
+
+    def run(self, params: Sequence[Any], state: Sequence[Any], inputs: Sequence[Any]) -> Any:
+        """(outputs, state after)."""
+        results = [self._outputs(), self._state()]
+        return self._call("forward", [*params, *state, *inputs], results)
+
+    def pull(self, params: Any, state: Any, inputs: Any, d_outputs: Any, d_state: Any) -> Any:
+        """(outputs, state after, d params, d state before, d inputs or nothing)."""
+        d_inputs = [_spec((self.batch, self.length, *shape)) for shape in self.leaves.inputs]
+        results = [
+            self._outputs(), self._state(), [_spec(shape) for shape in self.leaves.params],
+            self._state(), d_inputs if self.to_inputs else [],
+        ]  # fmt: skip
+        return self._call("pullback", [*params, *state, *inputs, *d_outputs, *d_state], results)
+
+    def _call(self, kind: str, arguments: list[Any], results: list[list[Any]]) -> list[list[Any]]:
+        flat, tree = jax.tree.flatten(results)
+        call = jax.ffi.ffi_call(f"{self.name}_{kind}", flat, vmap_method="broadcast_all")
+        return jax.tree.unflatten(tree, call(*arguments))
+
+    def _outputs(self) -> list[Any]:
+        return [_spec((self.batch, self.length, *shape)) for shape in self.leaves.outputs]
+
+    def _state(self) -> list[Any]:
+        return [_spec((self.batch, *shape)) for shape in self.leaves.state]
+
+
+def _spec(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, np.float32)
+
+
+@functools.lru_cache(maxsize=64)
+def _source(step: Step, trees: tuple[Any, ...], leaves: Leaves, width: int, to_inputs: bool) -> str:
+    def flat(params: Any, state: Any, inputs: Any) -> Any:
+        batches = [jnp.expand_dims(x, 0) for x in state], [jnp.expand_dims(x, 0) for x in inputs]
+        new, outputs = step(*map(jax.tree.unflatten, trees, (params, *batches)))
+        return [x[0] for x in jax.tree.leaves(new)], [x[0] for x in jax.tree.leaves(outputs)]
+
+    return generate(flat, leaves, width, to_inputs=to_inputs)
+
+
+_LOADED: dict[str, Any] = {}
+
+
+def _register(source: str) -> str:
+    """Compile, load and register with XLA once; the name to call it by."""
+    name = "fixedweight_" + hashlib.sha256(source.encode()).hexdigest()[:24]
+    if name not in _LOADED:
+        library = build(source)
+        for kind in ("forward", "pullback"):
+            handler = jax.ffi.pycapsule(getattr(library, f"kernel_{kind}"))
+            jax.ffi.register_ffi_target(f"{name}_{kind}", handler, platform="cpu")
+        _LOADED[name] = library
+    return name
+
+
+def _kernel_for(
+    step: Step, params: Any, state: Any, inputs: Any, *, to_inputs: bool
+) -> Kernel | None:
+    """FIXEDWEIGHT_KERNELS=0 in the environment turns kernels off."""
+    if os.environ.get("FIXEDWEIGHT_KERNELS") == "0" or jax.default_backend() != "cpu":
+        return None
+    if any(leaf.dtype != np.float32 for leaf in jax.tree.leaves((params, state, inputs))):
+        return None  # float64 is asked for its precision: the scan keeps it
+    try:
+        return Kernel(step, params, state, inputs, to_inputs=to_inputs)
+    except NotCompiled as reason:
+        _say(str(reason))
+        return None
+
+
+@functools.cache
+def _say(reason: str) -> None:
+    log.warning("Running without a compiled kernel, several times slower: %s.", reason)

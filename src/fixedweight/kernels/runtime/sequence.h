@@ -1,0 +1,216 @@
+/* A step along whole streams: forward, and forward with its pullback.
+
+   Streams go side by side in the lanes of a vector. A pullback goes forward once, remembering the
+   state at the start of every segment but the last; then segment by segment from the end, forward
+   again with a tape and backward over it. The gradient of a weight matrix is a product over all
+   steps: its factors are recorded for BLOCK steps, then multiplied with the sums in registers. */
+
+#define BLOCK 16
+#define AT_LEAST(n) ((n) > 0 ? (n) : 1)
+
+struct shape { int64_t populations, batch, length; };
+
+struct scratch {
+    V *inputs, *states, *tape, *memory, *cotangents, *d_states, *d_inputs, *records, *sums, *direct, *saved;
+    float *uniform;
+};
+
+/* Examples a segment: so many that the tape stays in the cache, or about the square root of the
+   length where that is more. */
+static int64_t segment_length(int64_t length) {
+    int64_t step = (NX + NS + NT) * sizeof(V);
+    int64_t fits = TAPE_BYTES / AT_LEAST(step);
+    int64_t root = (int64_t)sqrt((double)length) + 1;
+    int64_t most = fits > root ? fits : root;
+    if (most < 16) most = 16;
+    if (most >= length) return length;
+    int64_t segments = (length + most - 1) / most;
+    return (length + segments - 1) / segments;
+}
+
+static V *carve(char **at, int64_t count) {
+    V *here = (V *)*at;
+    *at += AT_LEAST(count) * sizeof(V);
+    return here;
+}
+
+static __thread char *arena;
+static __thread size_t arena_size;
+
+/* Room that a thread keeps from call to call; 0 if there is no memory. */
+static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
+    int64_t vectors = AT_LEAST(segment * NX) + AT_LEAST((segment + 1) * NS) + AT_LEAST(segment * NT)
+        + AT_LEAST(NM) + AT_LEAST(segment * NY) + 2 * AT_LEAST(NS) + AT_LEAST(NX)
+        + AT_LEAST(BLOCK * NR) + AT_LEAST(NG) + AT_LEAST(NA) + AT_LEAST(segments * NS)
+        + AT_LEAST((NU * 4 + sizeof(V) - 1) / sizeof(V));
+    size_t size = (vectors * sizeof(V) + 4095) / 4096 * 4096;
+    if (arena_size < size) {
+        free(arena);
+        arena = aligned_alloc(4096, size);
+        arena_size = arena ? size : 0;
+        if (!arena) return 0;
+        memset(arena, 0, size);
+    }
+    char *at = arena;
+    s->inputs = carve(&at, segment * NX);
+    s->states = carve(&at, (segment + 1) * NS);
+    s->tape = carve(&at, segment * NT);
+    s->memory = carve(&at, NM);
+    s->cotangents = carve(&at, segment * NY);
+    s->d_states = carve(&at, 2 * AT_LEAST(NS));
+    s->d_inputs = carve(&at, NX);
+    s->records = carve(&at, BLOCK * NR);
+    s->sums = carve(&at, NG);
+    s->direct = carve(&at, NA);
+    s->saved = carve(&at, segments * NS);
+    s->uniform = (float *)at;
+    memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(V)); /* its padding is read */
+    return 1;
+}
+
+/* Lanes beyond the batch repeat its last stream, so that they hold ordinary numbers. */
+INLINE int64_t lane(int64_t first, int i, int64_t batch) {
+    return first + i < batch ? first + i : batch - 1;
+}
+
+/* [batch, steps, sizes...] of several arrays to [steps, numbers] of vectors, and back */
+static void gather(V *to, int total, const float *const *from, const int *sizes, int arrays,
+                   int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps, int zero) {
+    for (int a = 0, at = 0; a < arrays; at += sizes[a++])
+        for (int i = 0; i < WIDTH; i++) {
+            int n = sizes[a];
+            float *out = (float *)to + (int64_t)at * WIDTH + i;
+            if (zero && first + i >= batch) {
+                for (int64_t t = 0; t < steps; t++)
+                    for (int k = 0; k < n; k++) out[(t * total + k) * WIDTH] = 0.0f;
+                continue;
+            }
+            const float *in = from[a] + (lane(first, i, batch) * stride + begin) * n;
+            for (int64_t t = 0; t < steps; t++)
+                for (int k = 0; k < n; k++) out[(t * total + k) * WIDTH] = in[t * n + k];
+        }
+}
+
+static void scatter(const V *from, int total, float *const *to, const int *sizes, int arrays,
+                    int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps) {
+    for (int a = 0, at = 0; a < arrays; at += sizes[a++])
+        for (int i = 0; i < WIDTH && first + i < batch; i++) {
+            int n = sizes[a];
+            const float *in = (const float *)from + (int64_t)at * WIDTH + i;
+            float *out = to[a] + ((first + i) * stride + begin) * n;
+            for (int64_t t = 0; t < steps; t++)
+                for (int k = 0; k < n; k++) out[t * n + k] = in[(t * total + k) * WIDTH];
+        }
+}
+
+/* sums[r][c] += rows[r] columns[c] over steps */
+static void products(const V *restrict records, const struct job *job, int64_t steps, V *restrict sums) {
+    V *restrict at = sums + job->sum;
+    for (int r = 0; r < job->rows; r += ROWS)
+        for (int c = 0; c < job->columns; c += COLUMNS) {
+            V acc[ROWS][COLUMNS];
+#pragma GCC unroll 4
+            for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 6
+                for (int j = 0; j < COLUMNS; j++) acc[i][j] = at[i * COLUMNS + j];
+            const V *row = records + job->row + r, *column = records + job->column + c;
+            for (int64_t t = 0; t < steps; t++, row += NR, column += NR)
+#pragma GCC unroll 6
+                for (int j = 0; j < COLUMNS; j++)
+#pragma GCC unroll 4
+                    for (int i = 0; i < ROWS; i++) acc[i][j] += row[i] * column[j];
+#pragma GCC unroll 4
+            for (int i = 0; i < ROWS; i++)
+#pragma GCC unroll 6
+                for (int j = 0; j < COLUMNS; j++) at[i * COLUMNS + j] = acc[i][j];
+            at += ROWS * COLUMNS;
+        }
+}
+
+INLINE float total(V v) {
+    float x[WIDTH];
+    memcpy(x, &v, sizeof v);
+    for (int half = WIDTH / 2; half; half /= 2)
+        for (int i = 0; i < half; i++) x[i] += x[i + half];
+    return x[0];
+}
+
+/* Add the lanes of all sums into the gradient [NP]. */
+static void collect(const struct scratch *s, float *gradient) {
+    for (int j = 0; j < NJ; j++) {
+        const struct job *job = &jobs[j];
+        const V *at = s->sums + job->sum;
+        for (int r = 0; r < job->rows; r += ROWS)
+            for (int c = 0; c < job->columns; c += COLUMNS, at += ROWS * COLUMNS)
+                for (int i = 0; i < ROWS && r + i < job->rows; i++)
+                    for (int k = 0; k < COLUMNS && c + k < job->columns; k++) {
+                        int owner = owner_of[job->owner + (r + i) * job->columns + c + k];
+                        if (owner >= 0) gradient[owner] += total(at[i * COLUMNS + k]);
+                    }
+    }
+    for (int i = 0; i < NA; i++) gradient[direct_owner[i]] += total(s->direct[i]);
+}
+
+struct arrays {
+    const float *params; /* [NP] of this member of the population */
+    const float *const *state, *const *inputs, *const *d_outputs, *const *d_state;
+    float *const *outputs, *const *new_state, *const *d_old, *const *d_inputs;
+};
+
+static void go_forward(const struct arrays *a, struct scratch *s, struct shape shape, int64_t first) {
+    const int64_t most = 32;
+    gather(s->states, NS, a->state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1, 0);
+    for (int64_t begin = 0; begin < shape.length; begin += most) {
+        int64_t steps = shape.length - begin < most ? shape.length - begin : most;
+        gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin, steps, 0);
+        for (int64_t t = 0; t < steps; t++)
+            forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * NS,
+                    s->states + ((t + 1) % 2) * NS, s->memory, s->cotangents + t * NY);
+        if (steps % 2) memcpy(s->states, s->states + NS, NS * sizeof(V));
+        scatter(s->cotangents, NY, a->outputs, outputs_sizes, N_OUTPUTS, first, shape.batch, shape.length, begin, steps);
+    }
+    scatter(s->states, NS, a->new_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1);
+}
+
+static void go_back(const struct arrays *a, struct scratch *s, struct shape shape, int64_t first, int64_t segment) {
+    int64_t segments = (shape.length + segment - 1) / segment;
+    gather(s->saved, NS, a->state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1, 0);
+    for (int64_t g = 0; g + 1 < segments; g++) {
+        gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, g * segment, segment, 0);
+        memcpy(s->states, s->saved + g * NS, NS * sizeof(V));
+        for (int64_t t = 0; t < segment; t++)
+            forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * NS,
+                    s->states + ((t + 1) % 2) * NS, s->memory, s->cotangents);
+        memcpy(s->saved + (g + 1) * NS, s->states + (segment % 2) * NS, NS * sizeof(V));
+    }
+    V *after = s->d_states, *before = s->d_states + AT_LEAST(NS);
+    gather(after, NS, a->d_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1, 1);
+    for (int64_t g = segments - 1; g >= 0; g--) {
+        int64_t begin = g * segment;
+        int64_t steps = shape.length - begin < segment ? shape.length - begin : segment;
+        if (segments > 1 || g == segments - 1)
+            gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin, steps, 0);
+        memcpy(s->states, s->saved + g * NS, NS * sizeof(V));
+        for (int64_t t = 0; t < steps; t++)
+            taped(a->params, s->uniform, s->inputs + t * NX, s->states + t * NS, s->states + (t + 1) * NS,
+                  s->memory, s->cotangents + t * NY, s->tape + t * NT);
+        scatter(s->cotangents, NY, a->outputs, outputs_sizes, N_OUTPUTS, first, shape.batch, shape.length, begin, steps);
+        if (g == segments - 1)
+            scatter(s->states + steps * NS, NS, a->new_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1);
+        gather(s->cotangents, NY, a->d_outputs, outputs_sizes, N_OUTPUTS, first, shape.batch, shape.length, begin, steps, 1);
+        int64_t recorded = 0;
+        for (int64_t t = steps - 1; t >= 0; t--) {
+            pulled(a->params, s->uniform, s->inputs + t * NX, s->states + t * NS, s->states + (t + 1) * NS,
+                   s->memory, s->tape + t * NT, after, s->cotangents + t * NY, before, s->d_inputs,
+                   s->records + recorded * NR, s->direct);
+            V *swap = after; after = before; before = swap;
+            if (a->d_inputs)
+                scatter(s->d_inputs, NX, a->d_inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin + t, 1);
+            if (++recorded == BLOCK || t == 0) {
+                for (int j = 0; j < NJ; j++) products(s->records, &jobs[j], recorded, s->sums);
+                recorded = 0;
+            }
+        }
+    }
+    scatter(after, NS, a->d_old, state_sizes, N_STATE, first, shape.batch, 1, 0, 1);
+}
