@@ -149,7 +149,7 @@ class Function:
     def _emit(self, number: int) -> list[str]:
         group = self.groups[number]
         if isinstance(group[0], Sum):
-            return [line for s in group for line in self._emit_sum(s)]
+            return self._emit_sum(group[0])
         n = len(group[0].out)
         columns: list[np.ndarray] = []
         lines: list[str] = []
@@ -165,7 +165,7 @@ class Function:
                 if self.group_of[arg[0]] == number:
                     args.append(names[int(arg[0])])
                 elif (self.kinds[arg] == CONSTANT).all() and np.all(arg == arg[0]):
-                    args.append(f"SPLAT({_literal(self.values[arg[0]])})")
+                    args.append(f"SPLAT({_literal(float(self.values[arg[0]]))})")
                 else:
                     args.append(use(self._column(arg)))
             register = f"r{count}"

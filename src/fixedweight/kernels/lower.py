@@ -150,11 +150,11 @@ def _only_for_gradients(flat: _Flat, gradients: range) -> set[int]:
         for v in equation.inputs:
             if not isinstance(v, np.ndarray):
                 users.setdefault(v, []).append(equation)
-    for i, v in enumerate(flat.outputs):
-        if not isinstance(v, np.ndarray) and i not in gradients:
+    results = [(i, v) for i, v in enumerate(flat.outputs) if not isinstance(v, np.ndarray)]
+    for i, v in results:
+        if i not in gradients:
             users.setdefault(v, []).append(None)
-    found = {flat.outputs[i] for i in gradients if not isinstance(flat.outputs[i], np.ndarray)}
-    found = {v for v in found if not users.get(v)}
+    found = {v for i, v in results if i in gradients and not users.get(v)}
     for equation in reversed(flat.equations):
         for v in equation.outputs:
             using = users.get(v, [])

@@ -53,7 +53,7 @@ class Program:
     values: list[float] = field(default_factory=list)
     """Constants by id; NaN for other ids until `kinds` says so."""
     kinds: list[int] = field(default_factory=list)
-    _constants: dict[float, int] = field(default_factory=dict)
+    _constants: dict[tuple[float, bool], int] = field(default_factory=dict)
     _known: dict[Any, Ids] = field(default_factory=dict)
 
     def new(self, shape: tuple[int, ...], kind: int) -> Ids:
@@ -69,7 +69,7 @@ class Program:
         flat = [float(v) for v in np.asarray(value).reshape(-1)]
         ids = np.empty(len(flat), dtype=np.int64)
         for i, v in enumerate(flat):
-            key = (v, np.signbit(v))
+            key = (v, bool(np.signbit(v)))
             if v != v or key not in self._constants:
                 fresh = int(self.new((1,), CONSTANT)[0])
                 self.values[fresh] = v
@@ -115,6 +115,8 @@ class Program:
         """Append a reduction over the last axis: of a product if two arguments are given."""
         shape = args[0].shape[:-1]
         n = int(np.prod(shape, dtype=int))
+        if n == 0:
+            return np.zeros(shape, dtype=np.int64)
         flat = tuple(arg.reshape(n, arg.shape[-1]) for arg in args)
         if op == "sum":
             useful = ~np.all(np.any([self.is_constant(a, 0.0) for a in flat], axis=0), axis=0)
