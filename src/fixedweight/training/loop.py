@@ -15,6 +15,10 @@ from fixedweight.gradients import Gradient, squared_error, unroll
 from fixedweight.networks import Network, Params, initial_state
 from fixedweight.scaling import Scaling
 from fixedweight.training.schedule import Schedule, Stage
+from fixedweight.training.soap import refresh, scale_by_soap
+
+REFRESH = 10
+"""Updates between two looks at the optimiser's bases."""
 
 
 class TrainState(NamedTuple):
@@ -36,9 +40,16 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
         max(schedule.updates, warmup + 1),
         schedule.learning_rate * schedule.final,
     )
+    direction = {
+        "soap": scale_by_soap(b1=0.9, b2=0.99),
+        "adam": optax.scale_by_adam(b1=0.9, b2=0.99),
+        "sgd": optax.identity(),
+    }[schedule.optimizer]
     return optax.chain(
         optax.clip_by_global_norm(schedule.clip),
-        optax.adamw(rate, b2=0.99, weight_decay=schedule.weight_decay),
+        direction,
+        optax.add_decayed_weights(schedule.weight_decay),
+        optax.scale_by_learning_rate(rate),
     )
 
 
@@ -105,8 +116,13 @@ def make_advance(
         )
         data = jax.tree.map(split, seen(stream, family, scaling))
         begin = initial_state(network, state.params, (stage.batch,), jnp)
+        # by the number of the draw, the same for all seeds: under vmap a condition that differed
+        # between them would be worked out every time
+        fresh = jax.lax.cond(
+            i % max(1, REFRESH // stage.windows) == 0, refresh, lambda old: old, state.optimizer
+        )
         (params, optimizer_state, _), losses = jax.lax.scan(
-            window, (state.params, state.optimizer, begin), data
+            window, (state.params, fresh, begin), data
         )
         return state._replace(params=params, optimizer=optimizer_state), total + jnp.mean(losses)
 
