@@ -29,7 +29,9 @@ ROWS = {
     "boolean": Row(
         family=Boolean(),
         network=LSTM1997(),
-        schedule=Schedule((Stage(20, 128, 1200), Stage(64, 64, 2400), Stage(256, 32, 400))),
+        schedule=Schedule(
+            (Stage(20, 128, 600), Stage(64, 64, 1200), Stage(256, 32, 400)), learning_rate=0.1
+        ),
         goal={"mse": 0.0043, "examples_to_learn": 10},
     ),
     "boolean-continuous": Row(
@@ -37,10 +39,10 @@ ROWS = {
         network=LSTM1997(),
         schedule=Schedule(
             (
-                Stage(20, 128, 1000, hazard=0.0),
-                Stage(64, 64, 6000, hazard=1 / 32),
-                Stage(128, 64, 10000, hazard=1 / 64),
-                Stage(512, 32, 2400, windows=4),
+                Stage(20, 128, 600, hazard=0.0),
+                Stage(64, 64, 3000, hazard=1 / 32),
+                Stage(256, 64, 8000, hazard=1 / 128),
+                Stage(1024, 64, 4000),
             ),
             learning_rate=0.05,
         ),
@@ -49,13 +51,13 @@ ROWS = {
     "semilinear": Row(
         family=Semilinear(),
         network=LSTM1997(),
-        schedule=Schedule((Stage(20, 128, 3000), Stage(64, 128, 18000)), learning_rate=0.1),
+        schedule=Schedule((Stage(20, 128, 1500), Stage(64, 256, 30000)), learning_rate=0.1),
         goal={"mse": 1.5 * 0.00215},
     ),
     "quadratic": Row(
         family=Quadratic(scale="task"),
         network=LSTM1997(blocks=12, second=40),
-        schedule=Schedule((Stage(20, 128, 2000), Stage(60, 128, 10000))),
+        schedule=Schedule((Stage(20, 128, 1000), Stage(60, 128, 8000))),
         goal={"after 30": 0.00068},
     ),
 }

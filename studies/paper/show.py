@@ -8,8 +8,16 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
+def kept(result: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of each run the network with the lowest validation error."""
+    best: dict[int, dict[str, Any]] = {}
+    for network in sorted(result["networks"], key=lambda network: -network["validation"]):
+        best[network["run"]] = network
+    return [best[run] for run in sorted(best)]
+
+
 def reached(run: dict[str, Any], goal: dict[str, float]) -> bool:
-    """Whether a seed reaches every figure its row asks for."""
+    """Whether a network reaches every figure its row asks for."""
     figures = {
         "mse": run["mse"]["value"],
         "after 30": run["after"]["30"]["value"],
@@ -19,7 +27,9 @@ def reached(run: dict[str, Any], goal: dict[str, float]) -> bool:
 
 
 def table(results: list[dict[str, Any]]) -> str:
-    """The rows as a Markdown table: medians over seeds, lowest and highest in brackets.
+    """The rows as a Markdown table: medians over runs, lowest and highest in brackets.
+
+    `asked`: how many runs reach what is asked, and of all their networks how many.
 
     `beyond`: the error a step past the trained length, up to ten times it.
     """
@@ -28,8 +38,9 @@ def table(results: list[dict[str, Any]]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for result in results:
-        runs = result["runs"]
+        runs = kept(result)
         count = sum(reached(run, result["goal"]) for run in runs)
+        alone = sum(reached(network, result["goal"]) for network in result["networks"])
         goal = ", ".join(f"{k.replace('_', ' ')} <= {v:.3g}" for k, v in result["goal"].items())
         cells = [
             result["row"],
@@ -39,7 +50,7 @@ def table(results: list[dict[str, Any]]) -> str:
             _spread([run["after"]["30"]["value"] for run in runs]),
             _spread([run["examples_to_learn"] or float("inf") for run in runs]),
             _spread([run["long"]["rest"]["value"] for run in runs]),
-            f"{goal}: {count} of {result['seeds_asked']}",
+            f"{goal}: {count} of {result['runs_asked']} ({alone} of {result['networks_asked']})",
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

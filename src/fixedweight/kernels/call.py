@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fixedweight.kernels.build import build, widest
-from fixedweight.kernels.generate import Leaves, generate
+from fixedweight.kernels.generate import Leaves, Source, generate
 from fixedweight.kernels.lower import NotCompiled
 
 log = logging.getLogger("fixedweight")
@@ -110,7 +110,8 @@ class Kernel:
             raise NotCompiled("streams without examples")
         width = min(widest(), 1 << (self.batch - 1).bit_length())
         self.to_inputs = to_inputs
-        self.name = _register(_source(step, trees, self.leaves, width, to_inputs))
+        self.source = _source(step, trees, self.leaves, width, to_inputs)
+        self.name = _register(self.source.text)
 
     def run(self, params: Sequence[Any], state: Sequence[Any], inputs: Sequence[Any]) -> Any:
         """(outputs, state after)."""
@@ -143,7 +144,9 @@ def _spec(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
 
 
 @functools.lru_cache(maxsize=64)
-def _source(step: Step, trees: tuple[Any, ...], leaves: Leaves, width: int, to_inputs: bool) -> str:
+def _source(
+    step: Step, trees: tuple[Any, ...], leaves: Leaves, width: int, to_inputs: bool
+) -> Source:
     def flat(params: Any, state: Any, inputs: Any) -> Any:
         batches = [jnp.expand_dims(x, 0) for x in state], [jnp.expand_dims(x, 0) for x in inputs]
         new, outputs = step(*map(jax.tree.unflatten, trees, (params, *batches)))

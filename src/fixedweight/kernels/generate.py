@@ -11,7 +11,7 @@ import numpy as np
 
 from fixedweight.kernels.emit import Constants, Function, Stores, location
 from fixedweight.kernels.lower import NotCompiled, Outer, lower
-from fixedweight.kernels.program import LANE, UNIFORM, Map, Program, closure
+from fixedweight.kernels.program import LANE, UNIFORM, Map, Program, Sum, closure
 
 CHEAP = {"add", "sub", "mul", "neg", "select", "copy", "max", "min", "abs", "square",
          "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}  # fmt: skip
@@ -37,7 +37,18 @@ Step = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], tuple[list[Any], 
 """(params, state, inputs) -> (new state, outputs), all lists of arrays of one stream."""
 
 
-def generate(step: Step, leaves: Leaves, width: int, *, to_inputs: bool) -> str:
+@dataclass(frozen=True)
+class Source:
+    """A kernel's C, and what one example of a stream costs in a pullback."""
+
+    text: str
+    multiply_adds: int
+    """In sums of products: forward, back, and for the gradient of the weights."""
+    functions: dict[str, int]
+    """Evaluations of tanh, exp and the like, by name."""
+
+
+def generate(step: Step, leaves: Leaves, width: int, *, to_inputs: bool) -> Source:
     """C for the step with `width` streams to a vector; `to_inputs`: whether the pullback goes
     to the inputs too.
 
@@ -69,17 +80,17 @@ def generate(step: Step, leaves: Leaves, width: int, *, to_inputs: bool) -> str:
     )
     if not to_inputs:
         d_inputs = []
-    return _Source(
+    return _Assembly(
         program, leaves, width, args, args[3] + args[4], new_state, outputs, d_params, d_state,
         d_inputs,
-    ).text  # fmt: skip
+    ).source  # fmt: skip
 
 
 def _join(ids: Sequence[Any]) -> np.ndarray:
     return np.concatenate([np.zeros(0, np.int64), *(np.asarray(v).reshape(-1) for v in ids)])
 
 
-class _Source:
+class _Assembly:
     """Assembles the functions of one kernel around a shared set of places."""
 
     def __init__(
@@ -153,7 +164,17 @@ class _Source:
             "NA": direct.size,
             "NM": max(f.scratch for f in (prologue, forward, taped, pulled)),
         }  # fmt: skip
-        self.text = self._assemble(prologue, forward, taped, pulled, owners)
+        outer = sum(row_count * columns for _, row_count, _, columns, _ in self.jobs)
+        done = [*taping, *backward]
+        functions: dict[str, int] = {}
+        for s in done:
+            if isinstance(s, Map) and s.op not in CHEAP:
+                functions[s.op] = functions.get(s.op, 0) + s.out.size
+        self.source = Source(
+            self._assemble(prologue, forward, taped, pulled, owners),
+            outer + sum(s.args[0].size for s in done if len(s.args) == 2 and isinstance(s, Sum)),
+            functions,
+        )
 
     def _gradients(self, d_params: Any) -> tuple[np.ndarray, np.ndarray]:
         """Plan each parameter's gradient: outer products by job, the rest summed step by step.

@@ -193,6 +193,9 @@ def _equation(
         return [_dot(program, ids, params, deferred)]
     if name in ELEMENTWISE:
         return [program.map(ELEMENTWISE[name], *ids)]
+    if name == "one_minus_square":  # of tanh, in JAX 0.12
+        one = np.broadcast_to(program.constant(1.0), ids[0].shape)
+        return [program.map("sub", one, program.map("mul", ids[0], ids[0]))]
     if name == "integer_pow":
         return [_power(program, ids[0], params["y"])]
     if name == "select_n" and len(ids) == 3:

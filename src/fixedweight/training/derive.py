@@ -27,7 +27,7 @@ from fixedweight.training.loop import (
 )
 from fixedweight.training.schedule import Schedule, Stage, default_schedule
 
-CHUNK = 1_000_000
+CHUNK = 4_000_000
 """Example-steps, over all seeds, between two looks at the validation error."""
 MOST_CHUNK_UPDATES = 500
 VALIDATION_STREAMS = 256

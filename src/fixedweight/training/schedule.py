@@ -1,8 +1,8 @@
 """How training proceeds: stages of growing stream length, and one learning-rate curve over all.
 
-On long streams gradient descent sits on a plateau for thousands of updates before it finds that
-anything can be remembered at all. Short streams leave it within seconds, and what was learned there
-carries over. For unmarked switches the stages go on with a switch inside the window that is
+On long streams gradient descent can sit on a plateau for thousands of updates before it finds that
+anything can be remembered at all. Short streams leave it within a second, and what was learned
+there carries over. For unmarked switches the stages go on with a switch inside the window that is
 differentiated, so that the gradient sees that memory must be overwritten; at random times, since
 networks learn to count to a fixed one rather than to notice it.
 """
@@ -101,16 +101,16 @@ def default_schedule(family: TaskFamily) -> Schedule:
     if family.switches:
         return Schedule(
             (
-                Stage(short, 128, 1000, hazard=0.0),
-                Stage(64, 64, 4000, hazard=1 / 32),
-                Stage(128, 64, 4000, hazard=1 / 64),
-                Stage(2 * n, 32, 1600, windows=4),
+                Stage(short, 128, 600, hazard=0.0),
+                Stage(64, 64, 3000, hazard=1 / 32),
+                Stage(max(n, 64), 64, 4000, hazard=min(1 / 32, 2 / n)),
+                Stage(2 * n, 64, 2000, windows=4),
             ),
             learning_rate=0.05,
         )
-    stages = [Stage(short, 128, 1200)]
+    stages = [Stage(short, 128, 600)]
     if n > 64:
-        stages += [Stage(64, 64, 2400), Stage(n, 32, 400)]
+        stages += [Stage(64, 64, 1200), Stage(n, 32, 400)]
     elif n > short:
-        stages.append(Stage(n, 64, 4800))
-    return Schedule(tuple(stages))
+        stages.append(Stage(n, 128, 6000))
+    return Schedule(tuple(stages), learning_rate=0.1)

@@ -1,0 +1,279 @@
+"""Fused kernels against XLA's scan and torch.nn.LSTM, forward and backward, side by side.
+
+    python -m benchmarks.fused              all parts, some minutes
+    python -m benchmarks.fused net seeds    some of: net cells batch length seeds roofline compile
+
+Every contender does the same work in turn in the same rounds, on all cores, warmed up; a line gives
+the median over rounds with the lowest and highest. torch is used if it is installed
+(`pip install torch`). M/s: millions of examples of a stream per second, forward and backward.
+"""
+
+import ctypes
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib import resources
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from fixedweight.gradients import bptt
+from fixedweight.kernels import build, call
+from fixedweight.networks import LSTM1997, NETWORKS, Network, initial_state
+
+ROUNDS = 9
+
+Work = Callable[[], Any]
+
+
+def side_by_side(contenders: dict[str, Work], rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Seconds by contender and round."""
+    for work in contenders.values():
+        work(), work()
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, work in contenders.items():
+            began = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - began)
+    return times
+
+
+def spread(values: list[float], digits: int = 1) -> str:
+    form = f"{{:.{digits}f}}"
+    low, middle, high = min(values), statistics.median(values), max(values)
+    return f"{form.format(middle)} [{form.format(low)}, {form.format(high)}]"
+
+
+def ratio(times: dict[str, list[float]], other: str) -> str:
+    return spread([b / a for a, b in zip(times["kernel"], times[other], strict=True)])
+
+
+def problem(network: Network, batch: int, length: int, seeds: int = 0) -> tuple[Any, ...]:
+    """(params, state, inputs, targets, weights), with a leading axis of seeds if there are any."""
+    rng = np.random.default_rng(0)
+    axes = (seeds,) if seeds else ()
+
+    def draw(*shape: int) -> jax.Array:
+        return jnp.asarray(rng.normal(size=(*axes, *shape)), jnp.float32)
+
+    params = {
+        name: jnp.asarray(np.broadcast_to(value, (*axes, *value.shape)), jnp.float32)
+        for name, value in network.init_params(rng).items()
+    }
+    one = {name: np.asarray(value, np.float32) for name, value in network.init_params(rng).items()}
+    state = {
+        name: jnp.zeros((*axes, *part.shape), jnp.float32)
+        for name, part in initial_state(network, one, (batch,), np).items()
+    }
+    return (
+        params, state, draw(batch, length, network.input_size),
+        draw(batch, length, network.target_size), jnp.ones((*axes, batch, length)),
+    )  # fmt: skip
+
+
+def gradient(network: Network, arguments: Any, *, kernel: bool, seeds: bool = False) -> Work:
+    """The compiled gradient of a network; without kernels it goes through XLA's scan."""
+    function = bptt(network)
+    compiled = jax.jit(jax.vmap(function) if seeds else function)
+    os.environ["FIXEDWEIGHT_KERNELS"] = str(int(kernel))
+    jax.block_until_ready(compiled(*arguments))
+    del os.environ["FIXEDWEIGHT_KERNELS"]
+    return lambda: jax.block_until_ready(compiled(*arguments))
+
+
+def torch_lstm(units: int, batch: int, length: int) -> Work | None:
+    try:
+        import torch
+    except ImportError:
+        return None
+    torch.set_num_threads(os.cpu_count() or 1)
+    lstm = torch.nn.LSTM(3, units, batch_first=True)
+    head = torch.nn.Linear(units, 1)
+    x, y = torch.randn(batch, length, 3), torch.rand(batch, length, 1)
+
+    def work() -> None:
+        lstm.zero_grad()
+        head.zero_grad()
+        torch.mean((torch.sigmoid(head(lstm(x)[0])) - y) ** 2).backward()
+
+    return work
+
+
+def compare(label: str, network: Network, batch: int, length: int, units: int = 0) -> None:
+    """One line: the kernel's rate, and how many times faster it is than the others."""
+    arguments = problem(network, batch, length)
+    contenders = {
+        "kernel": gradient(network, arguments, kernel=True),
+        "scan": gradient(network, arguments, kernel=False),
+    }
+    if units and (torch := torch_lstm(units, batch, length)):
+        contenders["torch"] = torch
+    times = side_by_side(contenders)
+    rate = spread([batch * length / t / 1e6 for t in times["kernel"]])
+    others = ", ".join(f"{ratio(times, name)} x {name}" for name in times if name != "kernel")
+    print(f"{label}: {rate} M/s, {others}", flush=True)
+
+
+def net() -> None:
+    print("\nThe 6 + 6 net of 1997 against torch.nn.LSTM(12) with a linear head")
+    for batch, length in ((64, 64), (64, 256), (128, 256), (1024, 256)):
+        compare(f"batch {batch}, length {length}", LSTM1997(), batch, length, units=12)
+    compare("12 + 6, second layer 40; batch 128, length 60",
+            LSTM1997(blocks=12, second=40), 128, 60)  # fmt: skip
+
+
+def cells() -> None:
+    print("\nEvery network, batch 128, length 128")
+    for name, kind in NETWORKS.items():
+        compare(name, kind(), 128, 128)
+    for units in (6, 16, 32, 64):
+        compare(f"LSTM1997 of {units} cells alone", LSTM1997(blocks=units, hidden=0), 128, 64,
+                units=units)  # fmt: skip
+
+
+def batch() -> None:
+    print("\nBy batch, 6 + 6 net, length 128")
+    for size in (1, 4, 16, 64, 256, 1024, 4096):
+        compare(f"batch {size}", LSTM1997(), size, 128, units=12)
+
+
+def length() -> None:
+    print("\nBy length, 6 + 6 net, batch 64")
+    for steps in (16, 64, 256, 1024, 4096):
+        compare(f"length {steps}", LSTM1997(), 64, steps, units=12)
+
+
+def seeds() -> None:
+    print("\nMany seeds at once: rate per seed-step against one seed's, batch 64, length 128")
+    network = LSTM1997()
+    single = problem(network, 64, 128)
+    for count in (1, 4, 8, 32, 64):
+        arguments = problem(network, 64, 128, count)
+        times = side_by_side(
+            {
+                "together": gradient(network, arguments, kernel=True, seeds=True),
+                "alone": gradient(network, single, kernel=True),
+            }
+        )
+        shares = [count * a / t for t, a in zip(times["together"], times["alone"], strict=True)]
+        rate = spread([count * 64 * 128 / t / 1e6 for t in times["together"]])
+        print(f"{count} seeds: {rate} M/s, {spread(shares, 2)} of the single seed's", flush=True)
+
+
+PEAK = """
+#include <time.h>
+static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + 1e-9 * t.tv_nsec; }
+static volatile float sink;
+double multiply_adds(long n) {
+    V a[12], m = SPLAT(0.999f), c = SPLAT(0.001f);
+    for (int i = 0; i < 12; i++) a[i] = SPLAT(1.0f + i);
+    double begin = now();
+    for (long t = 0; t < n; t++) {
+        for (int i = 0; i < 12; i++) a[i] = a[i] * m + c;
+        __asm__ volatile("" ::: "memory");
+    }
+    double took = now() - begin;
+    for (int i = 0; i < 12; i++) sink = a[i][0];
+    return 12.0 * n * WIDTH / took;
+}
+double function(long n) {
+    V a[8];
+    for (int i = 0; i < 8; i++) a[i] = SPLAT(0.3f + 0.1f * i);
+    double begin = now();
+    for (long t = 0; t < n; t++)
+        for (int i = 0; i < 8; i++) a[i] = v_FUNCTION(a[i]);
+    double took = now() - begin;
+    for (int i = 0; i < 8; i++) sink = a[i][0];
+    return 8.0 * n * WIDTH / took;
+}
+"""  # noqa: E501
+
+
+def peaks(function: str) -> tuple[float, float]:
+    """Multiply-adds, and evaluations of a function, per second of one core."""
+    vector = (resources.files("fixedweight.kernels") / "runtime" / "vector.h").read_text()
+    source = f"#define WIDTH {build.widest()}\n{vector}{PEAK.replace('FUNCTION', function)}"
+    library = build.build(source)
+    for name in ("multiply_adds", "function"):
+        getattr(library, name).restype = ctypes.c_double
+        getattr(library, name).argtypes = [ctypes.c_long]
+    return (
+        max(library.multiply_adds(1_000_000) for _ in range(15)),
+        max(library.function(300_000) for _ in range(15)),
+    )
+
+
+def roofline() -> None:
+    print(f"\nShare of what {os.cpu_count()} cores could do at most, batch 256, length 128")
+    for label, network in {
+        "6 + 6": LSTM1997(),
+        "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
+        "64 cells": LSTM1997(blocks=64, hidden=0),
+    }.items():
+        arguments = problem(network, 256, 128)
+        made: list[call.Kernel] = []
+        init = call.Kernel.__init__
+
+        def remember(self: call.Kernel, *args: Any, init: Any = init, **named: Any) -> None:
+            init(self, *args, **named)
+            made.append(self)  # noqa: B023
+
+        call.Kernel.__init__ = remember
+        work = gradient(network, arguments, kernel=True)
+        call.Kernel.__init__ = init
+        source = made[-1].source
+        shares, adds, functions = [], 0.0, 0.0
+        for _ in range(ROUNDS):
+            (took,) = side_by_side({"kernel": work}, rounds=1)["kernel"]
+            adds, functions = peaks("tanh")
+            least = source.multiply_adds / adds + sum(source.functions.values()) / functions
+            shares.append(100 * 256 * 128 * least / (os.cpu_count() or 1) / took)
+        print(
+            f"{label}: {spread(shares)} %; an example takes {source.multiply_adds} multiply-adds "
+            f"and {sum(source.functions.values())} tanh; a core does {adds / 1e9:.0f} G and "
+            f"{functions / 1e9:.1f} G a second",
+            flush=True,
+        )
+
+
+def compile() -> None:
+    print("\nFirst use of a network, seconds: traced, written and compiled; then from the cache")
+    for label, network in {
+        "6 + 6": LSTM1997(),
+        "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
+        "64 cells": LSTM1997(blocks=64, hidden=0),
+    }.items():
+        arguments = problem(network, 64, 64)
+        first, again = [], []
+        for _ in range(3):
+            with tempfile.TemporaryDirectory() as folder:
+                os.environ["XDG_CACHE_HOME"] = folder
+                for times in (first, again):
+                    call._LOADED.clear()
+                    began = time.perf_counter()
+                    jax.jit(bptt(network)).lower(*arguments)
+                    times.append(time.perf_counter() - began)
+                del os.environ["XDG_CACHE_HOME"]
+        print(f"{label}: {spread(first, 2)}, then {spread(again, 2)}", flush=True)
+
+
+PARTS = (net, cells, batch, length, seeds, roofline, compile)
+
+
+def main() -> None:
+    parts = {part.__name__: part for part in PARTS}
+    unknown = [name for name in sys.argv[1:] if name not in parts]
+    if unknown:
+        sys.exit(f"Expected parts among {', '.join(parts)}, got {', '.join(unknown)}.")
+    for name in sys.argv[1:] or parts:
+        parts[name]()
+
+
+if __name__ == "__main__":
+    main()
