@@ -31,6 +31,8 @@ CHUNK = 4_000_000
 """Example-steps, over all seeds, between two looks at the validation error."""
 MOST_CHUNK_UPDATES = 500
 VALIDATION_STREAMS = 256
+CHECKPOINT_SECONDS = 2.0
+"""At most so much training is lost when the machine fails; Ctrl-C loses no whole chunk."""
 
 
 class Progress(NamedTuple):
@@ -86,7 +88,7 @@ def derive_seeds(
         effort: times the schedule's number of updates.
         seeds: how many networks.
         seed: of everything random, 0 to 2^32 - 1. Same seed, same machine: same learners.
-        checkpoint: a file to write after every chunk, and to resume from if it is there. It is
+        checkpoint: a file to write every few seconds, and to resume from if it is there. It is
             deleted once training is complete.
         on_progress: called after each chunk.
 
@@ -161,6 +163,8 @@ class _Run:
         self.validate = make_validate(network, family, self.scaling, held_out)
         self.state = init_seeds(network, self.optimizer, seed, seeds)
         self.done, self.seconds = 0, 0.0
+        self.unsaved: tuple[TrainState, dict[str, Any]] | None = None
+        self.saved = time.monotonic()
         self.history: list[list[Any]] = []
         """[update, median training loss, validation error of each seed] by chunk."""
         if path and path.exists():
@@ -180,7 +184,15 @@ class _Run:
             if not self.history:
                 raise
             return True
+        finally:
+            self._save()
         return False
+
+    def _save(self) -> None:
+        """Write what the last whole chunk came to, unless it is written."""
+        if self.path and self.unsaved:
+            save_checkpoint(self.path, self.plan, *self.unsaved)
+            self.unsaved, self.saved = None, time.monotonic()
 
     def _stage(
         self, number: int, stage: Stage, begin: int, on_progress: Callable[[Progress], None]
@@ -200,9 +212,10 @@ class _Run:
             self.done = min(begin + first * stage.windows, begin + stage.updates)
             self.seconds += took
             self.history.append([self.done, _plain(np.median(loss)), *_plain(error)])
-            if self.path:
-                header = {"done": self.done, "seconds": self.seconds, "history": self.history}
-                save_checkpoint(self.path, self.plan, self.state, header)
+            header = {"done": self.done, "seconds": self.seconds, "history": [*self.history]}
+            self.unsaved = (self.state, header)
+            if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
+                self._save()
             rate = self.seeds * draws * stage.windows * stage.batch * stage.length / took
             on_progress(
                 Progress(

@@ -108,9 +108,9 @@ def make_advance(
         return (optax.apply_updates(params, updates), optimizer_state, state), loss
 
     def draw(
-        key: PRNGKeyArray, i: Array, carry: tuple[TrainState, Float[Array, ""]]
+        key: PRNGKeyArray, i: Array, so_far: tuple[TrainState, Float[Array, ""]]
     ) -> tuple[TrainState, Float[Array, ""]]:
-        state, total = carry
+        state, total = so_far
         stream = family.sample(
             jax.random.fold_in(key, i), stage.batch, stage.length * stage.windows
         )
@@ -121,9 +121,11 @@ def make_advance(
         fresh = jax.lax.cond(
             i % max(1, REFRESH // stage.windows) == 0, refresh, lambda old: old, state.optimizer
         )
-        (params, optimizer_state, _), losses = jax.lax.scan(
-            window, (state.params, fresh, begin), data
-        )
+        carry = (state.params, fresh, begin)
+        if stage.windows == 1:  # a scan would copy the data
+            (params, optimizer_state, _), losses = window(carry, jax.tree.map(lambda v: v[0], data))
+        else:
+            (params, optimizer_state, _), losses = jax.lax.scan(window, carry, data)
         return state._replace(params=params, optimizer=optimizer_state), total + jnp.mean(losses)
 
     def one(
