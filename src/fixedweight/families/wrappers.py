@@ -179,7 +179,7 @@ class Switching(Wrapper):
 
     The state of a learner is not reset at a change, nor is it told of one (paper, Figure 3).
 
-    Under `hazard` a stream holds as many tasks as six standard deviations above the expected number
+    Under `hazard` a batch holds as many tasks as six standard deviations above the expected number
     allow; should more be drawn, the last one stays.
 
     Raises:
@@ -223,19 +223,19 @@ class Switching(Wrapper):
                 stream,
             )
         inner, own = jax.random.split(key)
-        expected = length * self.chance
-        tasks = min(length, int(expected + 6 * expected**0.5) + 3)
+        # one pool of tasks for the whole batch, each in its turn: far fewer than a pool a stream
+        expected = batch * length * self.chance
+        tasks = min(batch * length, batch + int(expected + 6 * expected**0.5) + 3)
         span = min(length, int(14 / self.chance) + 1)  # longer with chance e^-14 a task
-        stream = self.family.sample(inner, batch * tasks, span)
-        switch = jax.random.bernoulli(own, self.chance, (batch, length)).at[:, 0].set(False)
+        stream = self.family.sample(inner, tasks, span)
+        switch = jax.random.bernoulli(own, self.chance, (batch, length)).at[:, 0].set(True)
         steps = jnp.arange(length)
         start = jax.lax.cummax(jnp.where(switch, steps, 0), axis=1)
-        task = jnp.minimum(jnp.cumsum(switch, axis=1), tasks - 1)
-        place = task * span + jnp.minimum(steps - start, span - 1)
+        number = jnp.cumsum(switch.reshape(-1)).reshape(batch, length) - 1
+        place = jnp.minimum(number, tasks - 1), jnp.minimum(steps - start, span - 1)
 
         def gather(leaf: jax.Array) -> jax.Array:
-            flat = leaf.reshape(batch, tasks * span, *leaf.shape[2:])
-            return jax.vmap(lambda values, at: values[at])(flat, place)
+            return leaf[place]
 
         return jax.tree.map(gather, stream)
 
