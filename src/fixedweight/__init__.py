@@ -18,7 +18,15 @@ from fixedweight.errors import (
 )
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.learner import Learner
-from fixedweight.networks import LSTM1997, Network
+from fixedweight.networks import (
+    GRU,
+    LSTM,
+    LSTM1997,
+    Elman,
+    FullyRecurrent,
+    Jordan,
+    Network,
+)
 
 if TYPE_CHECKING:
     from fixedweight.evaluation import evaluate
@@ -56,12 +64,17 @@ _LATER = {
 }
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "LSTM1997",
     "Boolean",
+    "Elman",
     "Family",
     "FamilyError",
     "FixedWeightError",
+    "FullyRecurrent",
     "InputError",
+    "Jordan",
     "Late",
     "Learner",
     "LearnerFileError",

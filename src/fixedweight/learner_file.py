@@ -95,7 +95,8 @@ class _Shapes(np.random.Generator):
     """Draws arrays of the shape asked for that take no memory, however large a file says it is."""
 
     def uniform(self, low: Any = 0.0, high: Any = 1.0, size: Any = ()) -> Any:
-        return np.lib.stride_tricks.as_strided(np.zeros(1), size, [0] * len(size))
+        shape = (size,) if isinstance(size, int) else size
+        return np.lib.stride_tricks.as_strided(np.zeros(1), shape, [0] * len(shape))
 
 
 def _check_arrays(network: Network, arrays: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from fixedweight.cli.choose import simulator, under_conditions
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.families import Boolean, Late, Missing, Noisy, Switching, TaskFamily
 from fixedweight.learner import Learner
+from fixedweight.networks import Jordan
 
 TINY = ("--effort", "0.01", "--seeds", "2", "--cells", "2", "--hidden", "1")
 FAMILIES = """
@@ -142,6 +143,14 @@ def test_a_family_by_its_name(tmp_path, command, small):
             assert line in out
 
 
+def test_another_network(tmp_path, command, small, unchecked):
+    options = ("--network", "Jordan", "--hidden", 5, "--gradient", "one_step", *TINY[:4])
+    assert command("derive", "boolean", *options, "--examples", "8")[0] == 0
+    assert Learner.load("boolean.safetensors").network == Jordan(hidden=5)
+    shown = " ".join(command("show", "boolean.safetensors")[1].split())
+    assert "Jordan (hidden=5, activation=tanh, decay=0.5)" in shown
+
+
 def test_a_table(tmp_path, command, small, unchecked):
     drawn_table().to_csv(tmp_path / "rows.csv", index=False)
     code, out, err = command(
@@ -236,6 +245,9 @@ BAD = {
     "out a folder": (("boolean", "--out", "dir.safetensors"), "--out to name a .safetensors file"),
     "cells": (("boolean", "--cells", 0), "at least one block"),
     "hidden": (("boolean", "--hidden", -1), "no negative layer"),
+    "network": (("boolean", "--network", "Hopfield"), "a network among LSTM1997, Elman, Jordan"),
+    "cells of a GRU": (("boolean", "--network", "GRU", "--cells", 4), "--cells and --second with"),
+    "no units": (("boolean", "--network", "GRU", "--hidden", 0), "at least one hidden unit"),
     "gradient": ((*TABLE, "--gradient", "rtrl"), "a gradient among"),
     "effort": (("boolean", "--effort", 0), "an effort above 0"),
     "effort that is none": (("boolean", "--effort", "nan"), "an effort above 0"),

@@ -132,7 +132,9 @@ def test_networks_in_words():
     assert describe_network(lstm) == (
         "LSTM of 1997 with 12 cells + 6 standard units and 40 in a second layer"
     )
-    assert describe_network({"class": "Elman", "hidden": 3}) == "Elman"
+    assert describe_network({"class": "MyNetwork"}) == "MyNetwork"
+    mine = {"class": "MyNetwork", "input_size": 2, "hidden": 3, "kind": "tanh"}
+    assert describe_network(mine) == "MyNetwork (hidden=3, kind=tanh)"
 
 
 def test_conditions_in_words(table_card):

@@ -16,7 +16,7 @@ from fixedweight.training import Schedule, Stage, derive_seeds
 
 
 @dataclass(frozen=True)
-class Elman(Network):
+class MyNetwork(Network):
     """The example of `fixedweight.networks.network`, which also names a memory."""
 
     memory: ClassVar[frozenset[str]] = frozenset({"h"})
@@ -41,7 +41,7 @@ class Elman(Network):
 class Tiny:
     """The run, and what it is made of."""
 
-    elman = Elman
+    elman = MyNetwork
     family = Boolean(inputs=1, length=6)
     # With 2 updates a chunk: 2, 4 in the first stage; 6, 8, 9 in the second, whose last draw of
     # two windows goes one update beyond what was asked for.
@@ -53,7 +53,7 @@ class Tiny:
     def derive(cls, **changes: Any) -> list[Learner]:
         settings: dict[str, Any] = {
             "family": cls.family,
-            "network": Elman(),
+            "network": MyNetwork(),
             "schedule": cls.schedule,
             "seeds": 2,
             "seed": 5,

@@ -114,7 +114,7 @@ def test_the_card_says_how_it_was_derived(tiny):
     assert card["family"] == {"family": "boolean", "inputs": 1, "length": 6}
     run = card["derivation"]
     assert run["family"] == card["family"]
-    assert run["network"]["class"] == "Elman"
+    assert run["network"]["class"] == "MyNetwork"
     assert (run["gradient"], run["seeds"], run["seed"], run["kept_seed"]) == ("bptt", 2, 5, 1)
     assert run["schedule"] == json.loads(json.dumps(SHORT.plain()))
     assert run["updates"] == 3

@@ -5,6 +5,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from fixedweight.errors import FamilyError, FixedWeightError, InputError
 from fixedweight.families import (
@@ -17,7 +18,7 @@ from fixedweight.families import (
     Switching,
     TaskFamily,
 )
-from fixedweight.networks import LSTM1997
+from fixedweight.networks import LSTM1997, NETWORKS, Network
 
 FAMILIES = {"boolean": Boolean, "semilinear": Semilinear, "quadratic": Quadratic}
 
@@ -111,10 +112,18 @@ def under_conditions(
     return family
 
 
-def default_network(
-    family: TaskFamily, cells: int | None, hidden: int | None, second: int | None
-) -> LSTM1997:
-    """The paper's network for the family (Table 1), with any size replaced."""
+def network(
+    family: TaskFamily, name: str, cells: int | None, hidden: int | None, second: int | None
+) -> Network:
+    """A network by name; of the LSTM of 1997 the paper's for the family (Table 1). Any size that
+    is given replaces the usual one."""
+    if name not in NETWORKS:
+        raise InputError(f"Expected a network among {', '.join(NETWORKS)}, got {name!r}.")
+    if name != LSTM1997.__name__:
+        if cells is not None or second is not None:
+            raise InputError(f"Expected --cells and --second with LSTM1997 alone, not with {name}.")
+        sizes: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
+        return NETWORKS[name](**sizes)
     four_layers = family.name == "quadratic"
     return LSTM1997(
         blocks=cells if cells is not None else 12 if four_layers else 6,

@@ -38,10 +38,13 @@ def derive(
         str | None, typer.Option(help="table columns to predict from, comma-separated; all others")
     ] = None,
     order: Annotated[str | None, typer.Option(help="table column that orders rows")] = None,
-    cells: Annotated[int | None, typer.Option(help="memory cells")] = None,
-    hidden: Annotated[int | None, typer.Option(help="standard units beside the cells")] = None,
-    second: Annotated[int | None, typer.Option(help="units of the second layer; 0: none")] = None,
-    gradient: Annotated[str, typer.Option(help="bptt or truncated1997")] = "bptt",
+    network: Annotated[
+        str, typer.Option(help="LSTM1997, Elman, Jordan, FullyRecurrent, LSTM or GRU")
+    ] = "LSTM1997",
+    cells: Annotated[int | None, typer.Option(help="memory cells of LSTM1997")] = None,
+    hidden: Annotated[int | None, typer.Option(help="hidden units beside any cells")] = None,
+    second: Annotated[int | None, typer.Option(help="second layer of LSTM1997; 0: none")] = None,
+    gradient: Annotated[str, typer.Option(help="bptt, one_step or truncated1997")] = "bptt",
     effort: Annotated[float, typer.Option(help="times the usual number of updates")] = 1.0,
     learning_rate: Annotated[float | None, typer.Option(help="peak of its course")] = None,
     seeds: Annotated[int, typer.Option(help="networks trained side by side; best kept")] = 4,
@@ -89,7 +92,7 @@ def derive(
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
-    network = choose.default_network(chosen, cells, hidden, second)
+    chosen_network = choose.network(chosen, network, cells, hidden, second)
     schedule = default_schedule(chosen)
     if learning_rate is not None:
         schedule = dataclasses.replace(schedule, learning_rate=learning_rate)
@@ -100,7 +103,7 @@ def derive(
         with _Display(_floor(chosen, seed)) as display:
             learner = train(
                 chosen,
-                network,
+                chosen_network,
                 gradient=gradient,
                 schedule=schedule,
                 effort=effort,

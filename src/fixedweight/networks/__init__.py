@@ -1,5 +1,6 @@
 """What learns: recurrent networks, each written once as `init_params`, `init_state` and `step`."""
 
+from fixedweight.networks.gated import GRU, LSTM
 from fixedweight.networks.lstm1997 import LSTM1997
 from fixedweight.networks.network import (
     Network,
@@ -9,13 +10,21 @@ from fixedweight.networks.network import (
     initial_state,
     parameter_count,
 )
+from fixedweight.networks.simple import Elman, FullyRecurrent, Jordan
 
-NETWORKS: dict[str, type[Network]] = {network.__name__: network for network in (LSTM1997,)}
+NETWORKS: dict[str, type[Network]] = {
+    network.__name__: network for network in (LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU)
+}
 """The networks a learner file may name; others are handed to `Learner.load`."""
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "LSTM1997",
     "NETWORKS",
+    "Elman",
+    "FullyRecurrent",
+    "Jordan",
     "Network",
     "Params",
     "State",

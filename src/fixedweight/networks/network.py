@@ -4,7 +4,7 @@ A network of your own subclasses `Network` as a frozen dataclass and writes, onc
 namespace `xp` (jax.numpy while it is derived, numpy while it is used):
 
     @dataclass(frozen=True)
-    class Elman(Network):
+    class MyNetwork(Network):
         hidden: int = 16
 
         def init_params(self, rng):

@@ -26,7 +26,9 @@ def headline(card: dict[str, Any]) -> str:
 
 def describe_network(network: dict[str, Any]) -> str:
     if network["class"] != "LSTM1997":
-        return network["class"]
+        general = ("class", "input_size", "target_size", "output")
+        own = [f"{k}={v}" for k, v in network.items() if k not in general]
+        return network["class"] + (f" ({', '.join(own)})" if own else "")
     cells = network["blocks"] * network["block_size"]
     second = f" and {network['second']} in a second layer" if network["second"] else ""
     return f"LSTM of 1997 with {cells} cells + {network['hidden']} standard units{second}"
