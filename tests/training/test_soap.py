@@ -7,7 +7,7 @@ import optax
 import pytest
 
 from fixedweight.training import soap
-from fixedweight.training.soap import SoapState, refresh, scale_by_soap
+from fixedweight.training.soap import SoapState, orthonormal, refresh, scale_by_soap
 
 SHAPES = {"w": (4, 3), "b": (5,), "s": (), "cube": (2, 3, 4)}
 
@@ -70,6 +70,16 @@ def test_bases_are_orthonormal_and_become_eigenvectors():
     off = diagonal - np.diag(np.diag(diagonal))
     assert np.abs(off).max() < 0.05 * np.abs(diagonal).max()
     assert (leaf.variance >= 0).all()
+
+
+@pytest.mark.parametrize("rank", [0, 1, 3, 7])
+def test_orthogonal_factor(rank):
+    rng = np.random.default_rng(rank)
+    matrix = rng.normal(size=(7, rank)) @ rng.normal(size=(rank, 7)) * 1e-12
+    q = np.asarray(orthonormal(jnp.asarray(matrix, jnp.float32)), np.float64)
+    np.testing.assert_allclose(q.T @ q, np.eye(7), atol=1e-6)
+    expected = np.linalg.qr(matrix)[0][:, :rank]
+    np.testing.assert_allclose(np.abs(np.sum(q[:, :rank] * expected, axis=0)), 1.0, atol=1e-4)
 
 
 def test_refresh_before_any_gradient_and_within_a_chain():

@@ -84,14 +84,35 @@ def _refresh(state: SoapState) -> SoapState:
 
     def leaf(old: Leaf) -> Leaf:
         bases = tuple(
-            # the small term keeps the basis while there are no moments yet
-            jnp.linalg.qr(moment @ basis + 1e-30 * basis)[0] if len(moment) > 1 else basis
+            orthonormal(moment @ basis) if len(moment) > 1 else basis
             for moment, basis in zip(old.moments, old.bases, strict=True)
         )
         turns = [(a.T @ b) ** 2 for a, b in zip(old.bases, bases, strict=True)]
         return old._replace(bases=bases, variance=_rotate(old.variance, turns))
 
     return SoapState(state.done, {name: leaf(old) for name, old in state.leaves.items()})
+
+
+def orthonormal(matrix: Array) -> Array:
+    """The orthogonal factor of a square matrix's QR decomposition, by Householder's reflections;
+    orthogonal whatever the rank.
+
+    Not `jnp.linalg.qr`: that of a batch waits for threads of XLA's own pool from within it, and two
+    of them at once can wait for ever (jaxlib 0.10).
+    """
+    n = len(matrix)
+    rows = jnp.arange(n)
+
+    def reflect(k: Array, carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        rest, q = carry
+        x = jnp.where(rows >= k, rest[:, k], 0.0)
+        x = x / jnp.maximum(jnp.max(jnp.abs(x)), jnp.finfo(x.dtype).tiny)
+        v = x + jnp.where(rows == k, jnp.where(x[k] < 0, -1.0, 1.0) * jnp.sqrt(jnp.sum(x**2)), 0.0)
+        v = v / jnp.sqrt(jnp.maximum(jnp.sum(v**2), jnp.finfo(x.dtype).tiny))
+        return rest - 2.0 * jnp.outer(v, v @ rest), q - 2.0 * jnp.outer(q @ v, v)
+
+    eye = jnp.eye(n, dtype=matrix.dtype)
+    return jax.lax.fori_loop(0, n, reflect, (matrix, eye))[1]
 
 
 def _moment(gradient: Array, axis: int) -> Array:
