@@ -1,6 +1,6 @@
 """Fused kernels against XLA's scan and torch.nn.LSTM, forward and backward, side by side.
 
-    python -m benchmarks.fused              all parts, some minutes
+    python -m benchmarks.fused > benchmarks/fused.txt      all parts, some minutes
     python -m benchmarks.fused net seeds    some of: net cells batch length seeds roofline compile
 
 Every contender does the same work in turn in the same rounds, on all cores, warmed up; a line gives
@@ -10,6 +10,7 @@ the median over rounds with the lowest and highest. torch is used if it is insta
 
 import ctypes
 import os
+import platform
 import statistics
 import sys
 import tempfile
@@ -271,6 +272,10 @@ def main() -> None:
     unknown = [name for name in sys.argv[1:] if name not in parts]
     if unknown:
         sys.exit(f"Expected parts among {', '.join(parts)}, got {', '.join(unknown)}.")
+    print(
+        f"{os.cpu_count()} cores, {build.widest()} streams to a vector, {platform.machine()}, "
+        f"jax {jax.__version__}, {build.machine().splitlines()[0]}"
+    )
     for name in sys.argv[1:] or parts:
         parts[name]()
 

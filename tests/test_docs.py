@@ -45,3 +45,10 @@ def test_tables_are_those_of_the_stored_results(study):
     block = re.search(rf"<!-- {study} -->\n(.*?)<!-- end -->", readme, flags=re.DOTALL)
     assert block
     assert block[1].strip() == shown.strip()
+
+
+def test_the_speeds_are_those_of_the_stored_benchmark():
+    page = (ROOT / "docs" / "speed.md").read_text()
+    block = re.search(r"```text\n(.*?)```", page, flags=re.DOTALL)
+    assert block
+    assert block[1].strip() == (ROOT / "benchmarks" / "fused.txt").read_text().strip()

@@ -19,7 +19,12 @@ from .rivals import people
 
 INPUTS = ["log_minto", "minto_change", "minto_gradient", "log_order", "log_gap", "log_since_end"]
 NETWORK = LSTM1997(blocks=4, hidden=3)
-SCHEDULE = Schedule((Stage(16, 64, 400), Stage(52, 32, 800)), learning_rate=0.02, weight_decay=0.05)
+SCHEDULE = Schedule(
+    (Stage(16, 64, 400), Stage(52, 32, 800)),
+    learning_rate=0.02,
+    optimizer="adam",
+    weight_decay=0.05,
+)
 SEEDS = 8
 VALIDATION = 0.2
 

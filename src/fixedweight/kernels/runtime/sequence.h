@@ -188,8 +188,7 @@ static void go_back(const struct arrays *a, struct scratch *s, struct shape shap
     for (int64_t g = segments - 1; g >= 0; g--) {
         int64_t begin = g * segment;
         int64_t steps = shape.length - begin < segment ? shape.length - begin : segment;
-        if (segments > 1 || g == segments - 1)
-            gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin, steps, 0);
+        gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin, steps, 0);
         memcpy(s->states, s->saved + g * NS, NS * sizeof(V));
         for (int64_t t = 0; t < steps; t++)
             taped(a->params, s->uniform, s->inputs + t * NX, s->states + t * NS, s->states + (t + 1) * NS,
