@@ -12,6 +12,7 @@ import ctypes
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,21 +28,24 @@ from fixedweight.gradients import bptt
 from fixedweight.kernels import build, call
 from fixedweight.networks import LSTM1997, NETWORKS, Network, initial_state
 
-ROUNDS = 9
+ROUNDS = 7
+TURN = 0.06
 
 Work = Callable[[], Any]
 
 
 def side_by_side(contenders: dict[str, Work], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds by contender and round."""
-    for work in contenders.values():
-        work(), work()
+    """Seconds of one call by contender and round, the mean over about `TURN` seconds each."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, work in contenders.items():
-            began = time.perf_counter()
+            time.sleep(0.03)  # idle threads of the contender before spin for some milliseconds
             work()
-            times[name].append(time.perf_counter() - began)
+            calls, began = 0, time.perf_counter()
+            while (took := time.perf_counter() - began) < TURN:
+                work()
+                calls += 1
+            times[name].append(took / calls)
     return times
 
 
@@ -176,8 +180,8 @@ double multiply_adds(long n) {
     for (int i = 0; i < 12; i++) a[i] = SPLAT(1.0f + i);
     double begin = now();
     for (long t = 0; t < n; t++) {
+#pragma GCC unroll 12
         for (int i = 0; i < 12; i++) a[i] = a[i] * m + c;
-        __asm__ volatile("" ::: "memory");
     }
     double took = now() - begin;
     for (int i = 0; i < 12; i++) sink = a[i][0];
@@ -212,11 +216,7 @@ def peaks(function: str) -> tuple[float, float]:
 
 def roofline() -> None:
     print(f"\nShare of what {os.cpu_count()} cores could do at most, batch 256, length 128")
-    for label, network in {
-        "6 + 6": LSTM1997(),
-        "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
-        "64 cells": LSTM1997(blocks=64, hidden=0),
-    }.items():
+    for label, network in COMPILED.items():
         arguments = problem(network, 256, 128)
         made: list[call.Kernel] = []
         init = call.Kernel.__init__
@@ -243,24 +243,39 @@ def roofline() -> None:
         )
 
 
+FIRST = """
+import sys, time, jax
+from fixedweight.gradients import bptt
+from benchmarks.fused import COMPILED, problem
+network = COMPILED[sys.argv[1]]
+arguments = problem(network, 64, 64)
+began = time.perf_counter()
+jax.jit(bptt(network)).lower(*arguments)
+print(time.perf_counter() - began)
+"""
+COMPILED = {
+    "6 + 6": LSTM1997(),
+    "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
+    "64 cells": LSTM1997(blocks=64, hidden=0),
+}
+
+
 def compile() -> None:
     print("\nFirst use of a network, seconds: traced, written and compiled; then from the cache")
-    for label, network in {
-        "6 + 6": LSTM1997(),
-        "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
-        "64 cells": LSTM1997(blocks=64, hidden=0),
-    }.items():
-        arguments = problem(network, 64, 64)
-        first, again = [], []
+    for label in COMPILED:
+        rounds = []
         for _ in range(3):
             with tempfile.TemporaryDirectory() as folder:
-                os.environ["XDG_CACHE_HOME"] = folder
-                for times in (first, again):
-                    call._LOADED.clear()
-                    began = time.perf_counter()
-                    jax.jit(bptt(network)).lower(*arguments)
-                    times.append(time.perf_counter() - began)
-                del os.environ["XDG_CACHE_HOME"]
+                environment = {**os.environ, "XDG_CACHE_HOME": folder}
+                command = [sys.executable, "-c", FIRST, label]
+                rounds.append(
+                    [
+                        float(subprocess.run(command, env=environment, capture_output=True,
+                                             text=True, check=True).stdout)
+                        for _ in range(2)
+                    ]
+                )  # fmt: skip
+        first, again = (list(times) for times in zip(*rounds, strict=True))
         print(f"{label}: {spread(first, 2)}, then {spread(again, 2)}", flush=True)
 
 
