@@ -1,8 +1,9 @@
-"""The command line: derive a learner, run it on a table, show what it is."""
+"""The command line: derive a learner, run it on a table, show what it is; bring back the paper."""
 
 import typer
 
 from fixedweight.cli.derive import derive
+from fixedweight.cli.reproduce import reproduce
 from fixedweight.cli.run import run
 from fixedweight.cli.show import show
 
@@ -15,5 +16,6 @@ app = typer.Typer(
 app.command()(derive)
 app.command()(run)
 app.command()(show)
+app.command()(reproduce)
 
 __all__ = ["app"]
