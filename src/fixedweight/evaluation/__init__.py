@@ -1,6 +1,6 @@
 """How good a learner is, held against oracles and baselines."""
 
 from fixedweight.evaluation.errors import Estimate, Units, examples_to_learn
-from fixedweight.evaluation.evaluate import evaluate, squared_errors
+from fixedweight.evaluation.evaluate import evaluate, evaluate_all, squared_errors
 
-__all__ = ["Estimate", "Units", "evaluate", "examples_to_learn", "squared_errors"]
+__all__ = ["Estimate", "Units", "evaluate", "evaluate_all", "examples_to_learn", "squared_errors"]

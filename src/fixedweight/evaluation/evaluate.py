@@ -1,5 +1,6 @@
 """How good a learner is: on tasks it has never seen, against the best that can be done."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +15,11 @@ from fixedweight.learner import Learner
 from fixedweight.oracles import oracle_for
 
 STREAMS = 2000
-"""Streams judged where each holds one task; a sixteenth of it and fewer where tasks switch."""
+"""Streams judged where each holds one task; fewer where tasks are long."""
+EXAMPLES = 512_000
+"""No more examples than that are judged where each stream holds one task."""
+SWITCHING = 16
+"""Streams judged where tasks switch in them."""
 LONG = 10
 """How many times the trained length a learner is judged at as well."""
 AFTER = (10, 30)
@@ -39,61 +44,59 @@ def evaluate(learner: Learner, family: TaskFamily, seed: int = 0) -> dict[str, A
         learner's `ratio` of mse to the oracle's; and `long`, the errors at ten times the trained
         length (None where a family has no more examples of a task).
     """
+    return evaluate_all([learner], family, seed)[0]
+
+
+def evaluate_all(
+    learners: Sequence[Learner], family: TaskFamily, seed: int = 0
+) -> list[dict[str, Any]]:
+    """Judge several learners of one family on the same tasks: a record of `evaluate` for each."""
     test = family.part("test")
     key = jax.random.fold_in(jax.random.key(seed), TEST)
     stream = _numpy(jax.jit(lambda key: test.judge(key, _streams(test)))(key))
     units = _units(stream)
-    start = _mean_target(family.part("train"), jax.random.fold_in(key, GUESS))
-    errors = squared_errors(learner, family, stream)
-    record = _judge(learner, family, stream, units, errors, start)
-    oracle = oracle_for(family)
-    ratio = None
+    variance = float(stream.targets[stream.scored].var(axis=0).sum())
+
+    def figures(errors: np.ndarray) -> dict[str, Any]:
+        return _figures(errors, units, family.examples, variance)
+
+    oracle, best, held_against = oracle_for(family), None, None
     if oracle is not None:
         best = _squared(oracle.predict(stream), stream)
-        note = {"kind": oracle.kind, "note": oracle.note}
-        record["oracle"] = {**_figures(best, units, family.examples, record["variance"]), **note}
-        ratio = units.ratio(errors, best)
-    record["ratio"] = _plain(ratio)
-    record["long"] = _long(learner, test, key)
-    return record
+        held_against = {**figures(best), "kind": oracle.kind, "note": oracle.note}
+    start = _mean_target(family.part("train"), jax.random.fold_in(key, GUESS))
+    x = np.asarray(family.scaling().scale_inputs(stream.inputs), dtype=np.float64)
+    y = np.asarray(stream.targets, dtype=np.float64)
+    told = np.asarray(stream.revealed)
+    shared = {
+        "regime": "continuous" if family.switches else "reset",
+        "tasks": int(units.task.max()) + 1,
+        "examples": family.examples,
+        "variance": variance,
+        "oracle": held_against,
+        "baselines": {
+            name: figures(_squared(baseline(x, y, told, family.delay, start), stream))
+            for name, baseline in BASELINES.items()
+        },
+    }
+    records = []
+    for learner in learners:
+        errors = squared_errors(learner, family, stream)
+        records.append(
+            {
+                **shared,
+                "learner": figures(errors),
+                "ratio": None if best is None else _plain(units.ratio(errors, best)),
+                "long": _long(learner, test, key),
+            }
+        )
+    return records
 
 
 def squared_errors(learner: Learner, family: TaskFamily, stream: Stream) -> np.ndarray:
     """[batch, time] squared error of each prediction, made before its target is told."""
     predictions, _ = learner.unroll(stream.inputs, stream.targets, stream.revealed)
     return _squared(predictions, stream)
-
-
-def _judge(
-    learner: Learner,
-    family: TaskFamily,
-    stream: Stream,
-    units: Units,
-    errors: np.ndarray,
-    start: np.ndarray,
-) -> dict[str, Any]:
-    scored = stream.targets[stream.scored]
-    variance = float(scored.var(axis=0).sum())
-    told = np.asarray(stream.revealed)
-    x = np.asarray(learner.scaling.scale_inputs(stream.inputs), dtype=np.float64)
-    y = np.asarray(stream.targets, dtype=np.float64)
-    return {
-        "regime": "continuous" if family.switches else "reset",
-        "tasks": int(units.task.max()) + 1,
-        "examples": family.examples,
-        "variance": variance,
-        "learner": _figures(errors, units, family.examples, variance),
-        "oracle": None,
-        "baselines": {
-            name: _figures(
-                _squared(baseline(x, y, told, family.delay, start), stream),
-                units,
-                family.examples,
-                variance,
-            )
-            for name, baseline in BASELINES.items()
-        },
-    }
 
 
 def _figures(errors: np.ndarray, units: Units, examples: int, variance: float) -> dict[str, Any]:
@@ -124,7 +127,7 @@ def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | No
     if family.switches:
         batch, length = _streams(family), family.stream_length
     else:
-        batch, length = STREAMS // LONG, LONG * family.examples
+        batch, length = _streams(family) // LONG, LONG * family.examples
     stream = _numpy(jax.jit(lambda key: family.sample(key, batch, length))(key))
     errors = squared_errors(learner, family, stream)
     units = _units(stream)
@@ -148,7 +151,9 @@ def _units(stream: Stream) -> Units:
 
 
 def _streams(family: TaskFamily) -> int:
-    return 16 if family.switches else STREAMS
+    if family.switches:
+        return SWITCHING
+    return max(2 * LONG, min(STREAMS, EXAMPLES // family.examples))
 
 
 def _squared(predictions: np.ndarray, stream: Stream) -> np.ndarray:
