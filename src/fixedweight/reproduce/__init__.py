@@ -1,9 +1,16 @@
 """The paper, part by part: each measured by one command, beside the paper's own figures."""
 
+from fixedweight.reproduce import figure3, table1
 from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.reproduce.run import load, measure, shown
 
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {
+    part.name: part
+    for part in (
+        table1.PART,
+        figure3.PART,
+    )
+}
 """By the name that `fixedweight reproduce` takes, in the paper's order."""
 
 __all__ = ["PARTS", "Cell", "Part", "Record", "Work", "load", "measure", "shown"]
