@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,10 @@ def save_checkpoint(path: Path, plan: str, state: Any, header: dict[str, Any]) -
     files.write(path, KIND, arrays, {"plan": plan, **header})
 
 
-def load_checkpoint(path: Path, plan: str, like: Any) -> tuple[Any, dict[str, Any]]:
-    """The state, in the structure of `like`, and the header.
+def load_checkpoint(
+    path: Path, plan: str, like: Callable[[dict[str, Any]], Any]
+) -> tuple[Any, dict[str, Any]]:
+    """The state, in the structure and the shapes that `like` makes of the header, and the header.
 
     Raises:
         LearnerFileError: the file is damaged or belongs to a run with other settings.
@@ -46,7 +49,7 @@ def load_checkpoint(path: Path, plan: str, like: Any) -> tuple[Any, dict[str, An
             f"Expected the checkpoint {str(path)!r} of this very run, got one of a run with other "
             "settings. Use the same settings, another name, or delete it."
         )
-    leaves, structure = jax.tree.flatten(like)
+    leaves, structure = jax.tree.flatten(like(header))
     got = [arrays[name] for name in sorted(arrays)]
     wanted = [(np.shape(leaf), np.asarray(leaf).dtype) for leaf in leaves]
     if [(leaf.shape, leaf.dtype) for leaf in got] != wanted:

@@ -43,9 +43,9 @@ class Progress(NamedTuple):
     steps_per_second: float
     """Example-steps per second, all seeds together, over the last chunk."""
     loss: np.ndarray
-    """[seed] mean squared error of the last chunk's training streams, scaled targets."""
+    """[network] mean squared error of the last chunk's training streams, scaled targets."""
     error: np.ndarray
-    """[seed] validation error, scaled targets."""
+    """[seed] validation error, scaled targets; of a seed's rivals the lowest."""
     best: float
     """The lowest validation error of any seed so far."""
     seconds_left: float
@@ -118,6 +118,7 @@ def derive_seeds(
     }
     run = _Run(family, network, gradient, schedule, seeds, seed, path, plan)
     stopped = run.go(on_progress)
+    run.select(1)  # a run stopped early may still have rivals
     card = {
         "family": family.describe(),
         "derivation": {
@@ -155,22 +156,24 @@ class _Run:
         self.scaling = family.scaling()
         self.optimizer = make_optimizer(schedule)
         train_key, validation_key = jax.random.split(jax.random.key(seed))
-        self.keys = jax.random.split(train_key, seeds)
+        self.rows = list(range(seeds * schedule.stages[0].rivals))
+        """The networks at work, by number; a seed's rivals follow each other."""
+        self.keys = jax.random.split(train_key, len(self.rows))
         held_out = validation_stream(family, validation_key)
         length = min(family.examples, 32)
         probe = jax.jit(lambda key: self.family.sample(key, 16, length))(jax.random.key(0))
         self.plan = fingerprint(plan, (astuple(self.scaling), held_out, probe))
         self.validate = make_validate(network, family, self.scaling, held_out)
-        self.state = init_seeds(network, self.optimizer, seed, seeds)
+        self.state = init_seeds(network, self.optimizer, seed, len(self.rows), schedule.rates)
         self.done, self.seconds = 0, 0.0
         self.unsaved: tuple[TrainState, dict[str, Any]] | None = None
         self.saved = time.monotonic()
         self.history: list[list[Any]] = []
         """[update, median training loss, validation error of each seed] by chunk."""
         if path and path.exists():
-            self.state, header = load_checkpoint(path, self.plan, self.state)
+            self.state, header = load_checkpoint(path, self.plan, self._rows_of)
             self.done, self.seconds = header["done"], header["seconds"]
-            self.history = header["history"]
+            self.history, self.rows = header["history"], header["rows"]
 
     def go(self, on_progress: Callable[[Progress], None]) -> bool:
         """Train to the end; True if stopped early by Ctrl-C after at least one chunk."""
@@ -179,6 +182,7 @@ class _Run:
             for number, stage in enumerate(self.schedule.stages):
                 begin, end = end, end + stage.updates
                 if self.done < end:
+                    self.select(stage.rivals)
                     self._stage(number, stage, begin, on_progress)
         except KeyboardInterrupt:
             if not self.history:
@@ -187,6 +191,20 @@ class _Run:
         finally:
             self._save()
         return False
+
+    def select(self, rivals: int) -> None:
+        """Of each seed's networks let only so many go on: those with the lowest errors."""
+        errors = np.asarray(self.state.best_error).reshape(self.seeds, -1)
+        if errors.shape[1] == rivals:
+            return
+        best = np.sort(np.argsort(errors, axis=1, kind="stable")[:, :rivals], axis=1)
+        chosen = (best + errors.shape[1] * np.arange(self.seeds)[:, None]).ravel()
+        self.state = jax.tree.map(lambda leaf: leaf[chosen], self.state)
+        self.rows = [self.rows[i] for i in chosen]
+
+    def _rows_of(self, header: dict[str, Any]) -> TrainState:
+        """A state of as many networks as a checkpoint with this header has."""
+        return jax.tree.map(lambda leaf: leaf[: len(header["rows"])], self.state)
 
     def _save(self) -> None:
         """Write what the last whole chunk came to, unless it is written."""
@@ -200,23 +218,30 @@ class _Run:
         advance = make_advance(
             self.network, self.gradient, self.optimizer, self.family, self.scaling, stage
         )
-        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self.keys, number)
+        rows = np.asarray(self.rows)
+        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self.keys[rows], number)
         first = (self.done - begin) // stage.windows
-        for draws in _chunks(stage, self.seeds, first):
+        for draws in _chunks(stage, len(rows), first):
             started = time.monotonic()
             state, loss = advance(self.state, keys, first, draws)
             self.state, error = self.validate(state)
-            loss, error = np.asarray(loss), np.asarray(error)
+            loss = np.asarray(loss)
+            error = np.asarray(error).reshape(self.seeds, stage.rivals).min(axis=1)
             took = time.monotonic() - started
             first += draws
             self.done = min(begin + first * stage.windows, begin + stage.updates)
             self.seconds += took
             self.history.append([self.done, _plain(np.median(loss)), *_plain(error)])
-            header = {"done": self.done, "seconds": self.seconds, "history": [*self.history]}
+            header = {
+                "done": self.done,
+                "seconds": self.seconds,
+                "rows": self.rows,
+                "history": [*self.history],
+            }
             self.unsaved = (self.state, header)
             if time.monotonic() - self.saved >= CHECKPOINT_SECONDS:
                 self._save()
-            rate = self.seeds * draws * stage.windows * stage.batch * stage.length / took
+            rate = len(rows) * draws * stage.windows * stage.batch * stage.length / took
             on_progress(
                 Progress(
                     update=self.done,
@@ -235,7 +260,7 @@ class _Run:
         for stage in self.schedule.stages:
             end += stage.updates
             updates = min(max(0, end - self.done), stage.updates)
-            left += self.seeds * updates * stage.batch * stage.length
+            left += self.seeds * stage.rivals * updates * stage.batch * stage.length
         return left
 
 

@@ -29,16 +29,18 @@ class TrainState(NamedTuple):
     best: Params
     """The parameters with the lowest validation error so far."""
     best_error: Float[Array, ""]
+    rate: Float[Array, ""]
+    """Its learning rate as a multiple of the schedule's first."""
 
 
 def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
     warmup = min(schedule.warmup, max(1, schedule.updates // 10))
     rate = optax.warmup_cosine_decay_schedule(
         0.0,
-        schedule.learning_rate,
+        schedule.rates[0],
         warmup,
         max(schedule.updates, warmup + 1),
-        schedule.learning_rate * schedule.final,
+        schedule.rates[0] * schedule.final,
     )
     direction = {
         "soap": scale_by_soap(b1=0.9, b2=0.99),
@@ -54,16 +56,22 @@ def make_optimizer(schedule: Schedule) -> optax.GradientTransformation:
 
 
 def init_seeds(
-    network: Network, optimizer: optax.GradientTransformation, seed: int, seeds: int
+    network: Network,
+    optimizer: optax.GradientTransformation,
+    seed: int,
+    seeds: int,
+    rates: tuple[float, ...] = (1.0,),
 ) -> TrainState:
-    """Independent random parameters for each seed, stacked; seed i depends on (seed, i) alone."""
+    """Independent random parameters for each seed, stacked; seed i depends on (seed, i) alone, and
+    learns at the (i modulo their number)th of the rates, as multiples of the first."""
 
     def one(i: int) -> TrainState:
         params = {
             name: jnp.asarray(value, dtype=jnp.float32)
             for name, value in network.init_params(np.random.default_rng((seed, i))).items()
         }
-        return TrainState(params, optimizer.init(params), params, jnp.float32(jnp.inf))
+        rate = jnp.float32(rates[i % len(rates)] / rates[0])
+        return TrainState(params, optimizer.init(params), params, jnp.float32(jnp.inf), rate)
 
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[one(i) for i in range(seeds)])
 
@@ -101,10 +109,11 @@ def make_advance(
         shape = (stage.batch, stage.windows, stage.length, *values.shape[2:])
         return jnp.moveaxis(values.reshape(shape), 1, 0)
 
-    def window(carry: Any, data: Any) -> Any:
+    def window(rate: Array, carry: Any, data: Any) -> Any:
         params, optimizer_state, state = carry
         (loss, state), gradients = gradient(params, state, *data)
         updates, optimizer_state = optimizer.update(gradients, optimizer_state, params)
+        updates = jax.tree.map(lambda update: rate * update, updates)
         return (optax.apply_updates(params, updates), optimizer_state, state), loss
 
     def draw(
@@ -123,9 +132,11 @@ def make_advance(
         )
         carry = (state.params, fresh, begin)
         if stage.windows == 1:  # a scan would copy the data
-            (params, optimizer_state, _), losses = window(carry, jax.tree.map(lambda v: v[0], data))
+            only = jax.tree.map(lambda values: values[0], data)
+            (params, optimizer_state, _), losses = window(state.rate, carry, only)
         else:
-            (params, optimizer_state, _), losses = jax.lax.scan(window, carry, data)
+            along = partial(window, state.rate)
+            (params, optimizer_state, _), losses = jax.lax.scan(along, carry, data)
         return state._replace(params=params, optimizer=optimizer_state), total + jnp.mean(losses)
 
     def one(

@@ -32,9 +32,12 @@ class Stage:
     hazard: float | None = None
     """Chance of an unmarked switch a step, for families that switch: 0 for none, None for the
     family's own."""
+    rivals: int = 1
+    """Networks that go through the stage for each seed. Where the next stage has fewer, those with
+    the lowest validation error go on."""
 
     def __post_init__(self) -> None:
-        for name in ("length", "batch", "updates", "windows"):
+        for name in ("length", "batch", "updates", "windows", "rivals"):
             if getattr(self, name) < 1:
                 raise InputError(
                     f"Expected a stage with {name} of at least 1, got {getattr(self, name)}."
@@ -55,7 +58,9 @@ class Schedule:
     """
 
     stages: tuple[Stage, ...]
-    learning_rate: float = 0.03
+    learning_rate: float | tuple[float, ...] = 0.03
+    """The peak. Of several, each network has one, in turn: the first network the first, and so on;
+    the lowest validation error then also chooses the rate."""
     optimizer: Literal["soap", "adam", "sgd"] = "soap"
     """SOAP leaves the plateaus of long streams within hundreds of updates, where Adam takes
     thousands, and ends lower. The moments of both reach over about 100 updates, since gradients
@@ -72,10 +77,21 @@ class Schedule:
             raise InputError(
                 f"Expected an optimizer among 'soap', 'adam' and 'sgd', got {self.optimizer!r}."
             )
-        if not 0 < self.learning_rate < 10:
+        if not self.rates or not all(0 < rate < 10 for rate in self.rates):
             raise InputError(
                 f"Expected a learning rate between 0 and 10, got {self.learning_rate}."
             )
+        rivals = [stage.rivals for stage in self.stages]
+        if rivals != sorted(rivals, reverse=True) or rivals[-1] != 1:
+            raise InputError(
+                f"Expected stages with ever fewer rivals and one at last, got {rivals}."
+            )
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The peak learning rates, one or several."""
+        rate = self.learning_rate
+        return tuple(rate) if isinstance(rate, (tuple, list)) else (rate,)
 
     @property
     def updates(self) -> int:
