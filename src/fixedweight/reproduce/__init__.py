@@ -1,6 +1,6 @@
 """The paper, part by part: each measured by one command, beside the paper's own figures."""
 
-from fixedweight.reproduce import figure3, table1
+from fixedweight.reproduce import comparison, figure3, table1
 from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.reproduce.run import load, measure, shown
 
@@ -9,6 +9,7 @@ PARTS: dict[str, Part] = {
     for part in (
         table1.PART,
         figure3.PART,
+        comparison.PART,
     )
 }
 """By the name that `fixedweight reproduce` takes, in the paper's order."""
