@@ -44,7 +44,12 @@ def derive(
     cells: Annotated[int | None, typer.Option(help="memory cells of LSTM1997")] = None,
     hidden: Annotated[int | None, typer.Option(help="hidden units beside any cells")] = None,
     second: Annotated[int | None, typer.Option(help="second layer of LSTM1997; 0: none")] = None,
-    gradient: Annotated[str, typer.Option(help="bptt, one_step or truncated1997")] = "bptt",
+    gradient: Annotated[
+        str,
+        typer.Option(
+            help="bptt, tbptt or tbptt:STEPS, rtrl, snap1, truncated1997, traces1997 or one_step"
+        ),
+    ] = "bptt",
     effort: Annotated[float, typer.Option(help="times the usual number of updates")] = 1.0,
     learning_rate: Annotated[float | None, typer.Option(help="peak of its course")] = None,
     seeds: Annotated[int, typer.Option(help="networks trained side by side; best kept")] = 4,

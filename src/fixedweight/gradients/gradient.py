@@ -1,6 +1,7 @@
 """How the supervisor differentiates the error of a stream with respect to the weights."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -11,12 +12,34 @@ from fixedweight import kernels
 from fixedweight.gradients.unroll import Carry, scan
 from fixedweight.networks import Network, Params, State
 
-Gradient = Callable[..., tuple[tuple[Array, State], Params]]
-"""(params, state, inputs, targets, weights) -> ((loss, state after), gradient by parameter).
+Window = Callable[..., tuple[tuple[Array, Any], Params]]
+"""(params, carried, inputs, targets, weights) -> ((loss, carried after), gradient by parameter).
 
 `weights` [batch, time] says how much each step counts; the loss is the weighted mean of the squared
 errors, summed over the numbers of a target.
 """
+
+
+def state_alone(params: Params, state: State) -> State:
+    return state
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """An algorithm that differentiates along streams, window by window.
+
+    Called as a function it goes through one window from a state of the network.
+    """
+
+    window: Window
+    begin: Callable[[Params, State], Any] = state_alone
+    """(params, state) -> what is carried from window to window: the network's state alone where the
+    gradient ends with the window, else also what the weights have done to that state."""
+
+    def __call__(
+        self, params: Params, state: State, inputs: Any, targets: Any, weights: Any
+    ) -> tuple[tuple[Array, Any], Params]:
+        return self.window(params, self.begin(params, state), inputs, targets, weights)
 
 
 def squared_error(
@@ -51,4 +74,4 @@ def through_time(network: Network, carry: Carry) -> Gradient:
             scanned, has_aux=True
         )(*arguments)
 
-    return gradient
+    return Gradient(gradient)

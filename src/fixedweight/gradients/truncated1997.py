@@ -14,11 +14,21 @@ import jax
 
 from fixedweight.errors import NetworkError
 from fixedweight.gradients.gradient import Gradient, through_time
+from fixedweight.gradients.unroll import Carry
 from fixedweight.networks import Network, State
 
 
 def truncated1997(network: Network) -> Gradient:
     """The gradient that flows in time through `network.memory` alone.
+
+    Raises:
+        NetworkError: the network names no part of its state as memory.
+    """
+    return through_time(network, through_memory(network))
+
+
+def through_memory(network: Network) -> Carry:
+    """Cuts every part of the state but the memory.
 
     Raises:
         NetworkError: the network names no part of its state as memory.
@@ -36,4 +46,4 @@ def truncated1997(network: Network) -> Gradient:
             for name, part in state.items()
         }
 
-    return through_time(network, carry)
+    return carry

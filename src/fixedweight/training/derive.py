@@ -13,7 +13,7 @@ from jaxtyping import PRNGKeyArray
 
 from fixedweight.errors import InputError, NetworkError
 from fixedweight.families import Stream, TaskFamily, check_family
-from fixedweight.gradients import GRADIENTS
+from fixedweight.gradients import gradient_for
 from fixedweight.learner import Learner
 from fixedweight.networks import LSTM1997, Network, check_network, parameter_count
 from fixedweight.scaling import Scaling, identity_scaling
@@ -83,7 +83,7 @@ def derive_seeds(
         family: what to learn to learn.
         network: what learns; the paper's 6 memory cells and 6 standard units by default. Its
             input and output sizes and output units are set to fit the family.
-        gradient: a name in `fixedweight.gradients.GRADIENTS`.
+        gradient: a name in `fixedweight.gradients.GRADIENTS`, or "tbptt:STEPS".
         schedule: the stages of training; one that suits the family by default.
         effort: times the schedule's number of updates.
         seeds: how many networks.
@@ -151,7 +151,7 @@ class _Run:
         plan: dict[str, Any],
     ) -> None:
         self.family, self.network, self.schedule = family.part("train"), network, schedule
-        self.gradient = GRADIENTS[gradient](network)
+        self.gradient = gradient_for(network, gradient)
         self.seeds, self.path = seeds, path
         self.scaling = family.scaling()
         self.optimizer = make_optimizer(schedule)
@@ -332,13 +332,12 @@ def _learners(
 
 
 def _check_arguments(gradient: str, seeds: int, seed: int, network: Network) -> None:
-    if gradient not in GRADIENTS:
-        raise InputError(f"Expected a gradient among {sorted(GRADIENTS)}, got {gradient!r}.")
     if not 1 <= seeds <= 1024:
         raise InputError(f"Expected 1 to 1024 seeds, got {seeds}.")
     if not 0 <= seed < 2**32:
         raise InputError(f"Expected a seed from 0 to 2**32 - 1, got {seed}.")
     check_network(network)
+    gradient_for(network, gradient)
 
 
 def _plain(values: Any) -> Any:

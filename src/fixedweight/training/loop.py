@@ -110,11 +110,11 @@ def make_advance(
         return jnp.moveaxis(values.reshape(shape), 1, 0)
 
     def window(rate: Array, carry: Any, data: Any) -> Any:
-        params, optimizer_state, state = carry
-        (loss, state), gradients = gradient(params, state, *data)
+        params, optimizer_state, carried = carry
+        (loss, carried), gradients = gradient.window(params, carried, *data)
         updates, optimizer_state = optimizer.update(gradients, optimizer_state, params)
         updates = jax.tree.map(lambda update: rate * update, updates)
-        return (optax.apply_updates(params, updates), optimizer_state, state), loss
+        return (optax.apply_updates(params, updates), optimizer_state, carried), loss
 
     def draw(
         key: PRNGKeyArray, i: Array, so_far: tuple[TrainState, Float[Array, ""]]
@@ -125,6 +125,7 @@ def make_advance(
         )
         data = jax.tree.map(split, seen(stream, family, scaling))
         begin = initial_state(network, state.params, (stage.batch,), jnp)
+        begin = gradient.begin(state.params, begin)
         # by the number of the draw, the same for all seeds: under vmap a condition that differed
         # between them would be worked out every time
         fresh = jax.lax.cond(
