@@ -37,7 +37,7 @@ def real_cards():
         # the packages hide these modules behind the functions of the same name
         run = importlib.import_module("fixedweight.training.derive")
         judge = importlib.import_module("fixedweight.evaluation.evaluate")
-        patch.setattr(run, "MOST_CHUNK_UPDATES", 1)
+        patch.setattr(run, "MOST_CHUNK_DRAWS", 1)
         patch.setattr(judge, "STREAMS", 40)
         patch.setattr(run, "check_family", lambda family: None)
         family, network = Boolean(length=40), LSTM1997(blocks=1, hidden=1)

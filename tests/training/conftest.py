@@ -43,11 +43,11 @@ class Tiny:
 
     elman = MyNetwork
     family = Boolean(inputs=1, length=6)
-    # With 2 updates a chunk: 2, 4 in the first stage; 6, 8, 9 in the second, whose last draw of
-    # two windows goes one update beyond what was asked for.
+    # With 2 draws a chunk: 2, 4 in the first stage; 8, 9 in the second, whose last draw of two
+    # windows goes one update beyond what was asked for.
     schedule = Schedule((Stage(3, 4, 4), Stage(4, 4, 5, windows=2)), learning_rate=0.1)
-    chunk_updates = 2
-    chunk_ends = (2, 4, 6, 8, 9)
+    chunk_draws = 2
+    chunk_ends = (2, 4, 8, 9)
 
     @classmethod
     def derive(cls, **changes: Any) -> list[Learner]:
@@ -97,7 +97,7 @@ def run_module():
 
 @pytest.fixture
 def small_chunks(monkeypatch, run_module):
-    monkeypatch.setattr(run_module, "MOST_CHUNK_UPDATES", Tiny.chunk_updates)
+    monkeypatch.setattr(run_module, "MOST_CHUNK_DRAWS", Tiny.chunk_draws)
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def uninterrupted(run_module, quick_compiles):
     """The learners of the tiny run, and the updates at which progress was told of."""
     ends: list[int] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "MOST_CHUNK_UPDATES", Tiny.chunk_updates)
+        patch.setattr(run_module, "MOST_CHUNK_DRAWS", Tiny.chunk_draws)
         learners = Tiny.derive(on_progress=lambda progress: ends.append(progress.update))
     return learners, ends
 

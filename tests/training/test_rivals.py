@@ -20,7 +20,7 @@ def interrupt(progress):
 def all_six(tiny, run_module, quick_compiles):
     """Six networks that all go through both stages."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "MOST_CHUNK_UPDATES", tiny.chunk_updates)
+        patch.setattr(run_module, "MOST_CHUNK_DRAWS", tiny.chunk_draws)
         return tiny.derive(schedule=Schedule(STAGES, learning_rate=0.1), seeds=6)
 
 

@@ -241,16 +241,26 @@ def test_a_stage_sets_the_pace_of_switches(hazard, tiny):
         assert not np.array_equal(advance(state, keys, 0, 2)[0].params["w"], results[0])
 
 
+def after(family, gradient, stage, network):
+    """A weight matrix after the updates of one draw."""
+    advance, state, keys = setup(family, network, stage, optax.sgd(5.0), gradient=gradient)
+    return np.asarray(advance(state, keys, 0, 1)[0].params["w_first"])
+
+
 def test_the_truncated_gradient_is_used(tiny):
+    network, stage = LSTM1997(blocks=1, hidden=1), Stage(length=6, batch=4, updates=1)
+    results = [after(tiny.family, name, stage, network) for name in ("bptt", "truncated1997")]
+    assert not np.allclose(*results)
+
+
+def test_an_update_after_each_example_cuts_no_gradient_that_goes_forward(tiny):
+    """Three windows of one example: the truncated gradient ends with each, its traces do not."""
     network = LSTM1997(blocks=1, hidden=1)
-    stage = Stage(length=6, batch=4, updates=1)
-    results = []
-    for gradient in GRADIENTS:
-        advance, state, keys = setup(
-            tiny.family, network, stage, optax.sgd(50.0), gradient=gradient
-        )
-        results.append(advance(state, keys, 0, 2))
-    assert not np.allclose(results[0][0].params["w_first"], results[1][0].params["w_first"])
+    whole, online = Stage(3, 4, 1), Stage(1, 4, 3, windows=3)
+    one, other = (after(tiny.family, n, whole, network) for n in ("truncated1997", "traces1997"))
+    np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+    cut, carried = (after(tiny.family, n, online, network) for n in ("truncated1997", "traces1997"))
+    assert not np.allclose(cut, carried)
 
 
 def test_validation_keeps_each_seeds_best(tiny):

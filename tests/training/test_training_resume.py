@@ -131,7 +131,7 @@ def left_over(tiny, run_module, tmp_path_factory):
     """A checkpoint after the first chunk of the tiny run."""
     path = tmp_path_factory.mktemp("left") / "run.checkpoint"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run_module, "MOST_CHUNK_UPDATES", tiny.chunk_updates)
+        patch.setattr(run_module, "MOST_CHUNK_DRAWS", tiny.chunk_draws)
         tiny.derive(checkpoint=path, on_progress=interrupt_after(1))
     return path
 

@@ -59,10 +59,10 @@ ROWS: dict[str, Row] = {
         THREE_LAYERS,
         Schedule(
             (
-                Stage(20, 128, 600, hazard=0.0),
-                Stage(64, 64, 3000, hazard=1 / 32),
-                Stage(256, 64, 8000, hazard=1 / 128),
-                Stage(1024, 64, 4000),
+                Stage(20, 128, 600, hazard=0.0, rivals=8),
+                Stage(64, 64, 3000, hazard=1 / 32, rivals=8),
+                Stage(256, 64, 8000, hazard=1 / 128, rivals=2),
+                Stage(1024, 64, 3000),
             ),
             learning_rate=0.05,
         ),
@@ -70,6 +70,7 @@ ROWS: dict[str, Row] = {
         mse=0.0058,
         learned=10,
         goal={"mse": 0.0066, "examples to learn": 10},
+        together=1,
     ),
     "semi-linear 64, 6 + 6": Row(
         Semilinear(),

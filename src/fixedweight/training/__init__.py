@@ -1,7 +1,7 @@
 """The supervisor: gradient descent over tasks, until the network learns by itself."""
 
 from fixedweight.training.derive import Progress, derive, derive_seeds, fit_network
-from fixedweight.training.schedule import Schedule, Stage, default_schedule
+from fixedweight.training.schedule import Schedule, Stage, default_schedule, online_descent
 
 __all__ = [
     "Progress",
@@ -11,4 +11,5 @@ __all__ = [
     "derive",
     "derive_seeds",
     "fit_network",
+    "online_descent",
 ]

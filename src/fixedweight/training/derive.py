@@ -29,7 +29,7 @@ from fixedweight.training.schedule import Schedule, Stage, default_schedule
 
 CHUNK = 4_000_000
 """Example-steps, over all seeds, between two looks at the validation error."""
-MOST_CHUNK_UPDATES = 500
+MOST_CHUNK_DRAWS = 500
 VALIDATION_STREAMS = 256
 CHECKPOINT_SECONDS = 2.0
 """At most so much training is lost when the machine fails; Ctrl-C loses no whole chunk."""
@@ -290,7 +290,7 @@ def validation_stream(family: TaskFamily, key: PRNGKeyArray) -> Stream:
 def _chunks(stage: Stage, seeds: int, first: int) -> Iterator[int]:
     """Draws per chunk, from draw `first` on; the cuts do not depend on where a run began."""
     cost = seeds * stage.batch * stage.length * stage.windows
-    size = max(1, min(MOST_CHUNK_UPDATES // stage.windows, CHUNK // cost))
+    size = max(1, min(MOST_CHUNK_DRAWS, CHUNK // cost))
     draws = -(-stage.updates // stage.windows)
     while first < draws:
         yield min(size, draws - first)

@@ -4,7 +4,9 @@ On long streams gradient descent can sit on a plateau for thousands of updates b
 anything can be remembered at all. Short streams leave it within a second, and what was learned
 there carries over. For unmarked switches the stages go on with a switch inside the window that is
 differentiated, so that the gradient sees that memory must be overwritten; at random times, since
-networks learn to count to a fixed one rather than to notice it.
+networks learn to count to a fixed one rather than to notice it. How much of the old task a network
+forgets at a change is settled in these early stages and hardly mends later, so several rivals go
+through them for each seed.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -110,6 +112,23 @@ class Schedule:
         return asdict(self)
 
 
+def online_descent(
+    examples: int, updates: int, learning_rate: float | tuple[float, ...]
+) -> Schedule:
+    """Plain online gradient descent as in 2001: one stream, an update after each example of it, a
+    constant rate, nothing clipped. For gradients that go forward in time.
+
+    Args:
+        examples: of a stream, from its initial state.
+        updates: examples in all.
+        learning_rate: one or several, as in `Schedule`.
+    """
+    stage = Stage(1, 1, updates, windows=examples)
+    return Schedule(
+        (stage,), learning_rate=learning_rate, optimizer="sgd", warmup=0, final=1.0, clip=1e30
+    )
+
+
 def default_schedule(family: TaskFamily) -> Schedule:
     """A course that suits a family by the length of its tasks and whether they switch."""
     n = family.examples
@@ -117,8 +136,8 @@ def default_schedule(family: TaskFamily) -> Schedule:
     if family.switches:
         return Schedule(
             (
-                Stage(short, 128, 600, hazard=0.0),
-                Stage(64, 64, 3000, hazard=1 / 32),
+                Stage(short, 128, 600, hazard=0.0, rivals=4),
+                Stage(64, 64, 3000, hazard=1 / 32, rivals=4),
                 Stage(max(n, 64), 64, 4000, hazard=min(1 / 32, 2 / n)),
                 Stage(2 * n, 64, 2000, windows=4),
             ),
