@@ -20,7 +20,7 @@ from fixedweight.gradients import (
     traces1997,
     truncated1997,
 )
-from fixedweight.gradients.snap1 import reached
+from fixedweight.gradients.sparse import patterns
 from fixedweight.networks import (
     GRU,
     LSTM,
@@ -34,6 +34,12 @@ from fixedweight.networks import (
 )
 
 pytestmark = pytest.mark.usefixtures("quick_compile", "x64")
+
+
+def reached(network):
+    return patterns(network, lambda state: state).by_parameter
+
+
 BATCH, TIME = 2, 9
 
 
@@ -127,6 +133,29 @@ def test_rtrl_over_windows_is_bptt_over_the_stream(network):
 
 
 MEMORIES = {name: network for name, network in NETS.items() if network.memory}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixed(Elementwise):
+    """A user's own cell whose memory feeds itself crosswise."""
+
+    memory = frozenset({"h"})
+
+    def step(self, params, state, inputs, xp):
+        h = state["h"]
+        h = xp.tanh(params["decay"] * h + xp.roll(h, 1, axis=-1) + inputs @ params["w"])
+        return {"h": h}, self.squash(h @ params["v"], xp)
+
+
+MEMORIES["crosswise"] = Mixed(**SIZES)
+
+
+def test_traces_are_as_many_as_the_weights_or_fewer():
+    network = LSTM1997()
+    params, *_ = problem(network)
+    state = initial_state(network, params, (1,), jnp)
+    carried = traces1997(network).begin(params, state)
+    assert carried.influence.shape == (1, 1, sum(np.size(v) for v in params.values()))
 
 
 @pytest.mark.parametrize("network", MEMORIES.values(), ids=MEMORIES)
