@@ -38,5 +38,5 @@ def reproduce(
         console.print(part.title, style="bold")
         if not show:
             with console.status("") as status:
-                measure(part, folder, quick, lambda text, status=status: status.update(text))
+                measure(part, folder, quick, status.update, console.print)
         print(shown(part, folder, quick), end="\n\n")

@@ -21,8 +21,19 @@ def results_file(part: Part, folder: Path, quick: bool) -> Path:
     return folder / f"{part.name}{'-quick' if quick else ''}.json"
 
 
-def measure(part: Part, folder: Path, quick: bool, say: Callable[[str], None]) -> None:
+def measure(
+    part: Part,
+    folder: Path,
+    quick: bool,
+    say: Callable[[str], None],
+    done: Callable[[str], None],
+) -> None:
     """Measure the cells that are not stored yet, storing each as it is done, and draw the figure.
+
+    Args:
+        part, folder, quick: what to measure, and where results are kept.
+        say: shows how far the cell at work is.
+        done: told of each cell once it is stored.
 
     Raises:
         LearnerFileError: the stored results are damaged.
@@ -46,6 +57,7 @@ def measure(part: Part, folder: Path, quick: bool, say: Callable[[str], None]) -
             "made_by": _made_by(part, quick),
         }
         _replace(path, json.dumps({"part": part.name, "quick": quick, "cells": stored}, indent=1))
+        done(f"{label}: {stored[name]['seconds']:.0f} s")
     if stored:
         _replace(path.with_suffix(".md"), shown(part, folder, quick) + "\n")
         figure = Figure(layout="constrained")

@@ -7,7 +7,7 @@ update after each example (`2001`); ours (`ours`) is in `fixedweight.training`.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from fixedweight.families import Boolean, Quadratic, Semilinear, Switching, Task
 from fixedweight.networks import LSTM1997, Network
 from fixedweight.reproduce.judged import derive_and_judge, kept, markdown, spread
 from fixedweight.reproduce.part import Cell, Part, Record, Work
-from fixedweight.training import Schedule, Stage
+from fixedweight.training import Schedule, Stage, online_descent
 
 THREE_LAYERS = LSTM1997()
 FOUR_LAYERS = LSTM1997(blocks=12, second=40)
@@ -114,6 +114,33 @@ ROWS: dict[str, Row] = {
         runs=3,
         together=2,
     ),
+}
+
+
+def as_in_2001(name: str, examples: int, learned_in: int) -> Row:
+    """A row with the paper's own supervisor: one stream, an update after each example, the
+    truncated gradient as traces, plain descent. It names no learning rate: each run tries three.
+
+    Args:
+        name: of the row in `ROWS`.
+        examples: of a stream: a mapping, or an epoch of mappings that follow each other.
+        learned_in: examples in all, a fraction of the paper's epochs.
+    """
+    return replace(
+        ROWS[name],
+        schedule=online_descent(examples, learned_in, RATES),
+        runs=3,
+        together=len(RATES),
+        gradient="traces1997",
+    )
+
+
+RATES = (0.03, 0.1, 0.3)
+ROWS |= {
+    "boolean 256, continuous, as in 2001": as_in_2001("boolean 256, continuous", 25_600, 2_048_000),
+    "semi-linear 64, 6 + 6, as in 2001": as_in_2001("semi-linear 64, 6 + 6", 64, 2_000_000),
+    "semi-linear 1000, 6 + 6, as in 2001": as_in_2001("semi-linear 1000, 6 + 6", 1000, 2_000_000),
+    "quadratic 1000, as in 2001": as_in_2001("quadratic 1000", 1000, 500_000),
 }
 
 
