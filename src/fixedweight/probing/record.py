@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
 from fixedweight.errors import InputError
 from fixedweight.families import Stream, TaskFamily, network_inputs
@@ -117,8 +119,7 @@ def record(
         )
     length = length or family.examples * (TASKS_A_STREAM if family.switches else 1)
     key = jax.random.fold_in(jax.random.key(seed), PROBE)
-    part = family.part("test")
-    stream = jax.jit(lambda key: part.sample(key, streams, length))(key)
+    stream = _sample(family.part("test"), key, streams, length)
     return Recording(
         _states(learner, stream),
         _numbers(stream.tasks, streams, length),
@@ -136,6 +137,12 @@ def shuffled(recording: Recording, seed: int = 0) -> Recording:
     """The same states beside the tasks of other streams: a control that leaves chance alone."""
     order = np.random.default_rng(seed).permutation(len(recording.tasks))
     return replace(recording, tasks=recording.tasks[order])
+
+
+@partial(jax.jit, static_argnums=(0, 2, 3))
+def _sample(family: TaskFamily, key: PRNGKeyArray, streams: int, length: int) -> Stream:
+    """Compiled once for all learners of a family."""
+    return family.sample(key, streams, length)
 
 
 def _states(learner: Learner, stream: Stream) -> dict[str, np.ndarray]:
