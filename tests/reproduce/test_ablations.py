@@ -173,3 +173,4 @@ def test_the_tables_say_medians_and_ratios():
     )
     assert "| untouched | 0.2 [0.1, 0.9] | 2.00 | 1.00 | 0.2 [0.1, 0.9] | 0.2 [0.1, 0.9] |" in text
     assert "| squashed cell | 0.4 [0.4, 0.4] | 4.00 | 2.00 |" in text
+    assert "within the trained length: squashed cell; beyond it: squashed cell." in text
