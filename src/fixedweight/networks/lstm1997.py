@@ -96,6 +96,10 @@ class LSTM1997(Network):
             state["second"] = xp.zeros((*batch, self.second))
         return state
 
+    def store(self, cells: Any, opened: Any, new: Any, xp: Any) -> Any:
+        """The memory loop, each [..., cells]: s(t) from s(t-1), the input gates and g(net_c)."""
+        return cells + opened * new
+
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         sources = [inputs, state["cell_outputs"]]
         if self.gate_sources:
@@ -110,7 +114,7 @@ class LSTM1997(Network):
         if self.block_size > 1:
             opened_in = xp.repeat(opened_in, self.block_size, axis=-1)
             opened_out = xp.repeat(opened_out, self.block_size, axis=-1)
-        cells = state["cells"] + opened_in * (4.0 * f[..., :n] - 2.0)
+        cells = self.store(state["cells"], opened_in, 4.0 * f[..., :n] - 2.0, xp)
         cell_outputs = opened_out * xp.tanh(0.5 * cells)  # h(s) = 2 f(s) - 1
         new = {"cells": cells, "cell_outputs": cell_outputs, "hidden": hidden}
         first = [cell_outputs, hidden]

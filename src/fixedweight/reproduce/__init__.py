@@ -1,6 +1,6 @@
 """The paper, part by part: each measured by one command, beside the paper's own figures."""
 
-from fixedweight.reproduce import comparison, figure3, table1
+from fixedweight.reproduce import ablations, comparison, figure3, probing, table1
 from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.reproduce.run import load, measure, shown
 
@@ -10,6 +10,8 @@ PARTS: dict[str, Part] = {
         table1.PART,
         figure3.PART,
         comparison.PART,
+        ablations.PART,
+        probing.PART,
     )
 }
 """By the name that `fixedweight reproduce` takes, in the paper's order."""

@@ -1,5 +1,6 @@
 """Networks derived in runs, each judged on the same test tasks, and the table of them."""
 
+from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
@@ -80,7 +81,7 @@ def kept(record: Record) -> list[dict[str, Any]]:
     return [best[run] for run in sorted(best)]
 
 
-def spread(values: list[float]) -> str:
+def spread(values: Sequence[float | int]) -> str:
     """The median, and in brackets the lowest and the highest."""
     return f"{median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
 
