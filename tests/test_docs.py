@@ -32,23 +32,33 @@ def test_links_lead_somewhere(page):
         assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("study", ["studies.paper", "studies.remifentanil"])
-def test_tables_are_those_of_the_stored_results(study):
+def block(page: str, name: str) -> str:
+    """What stands in a page between the marks of that name."""
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- end -->", page, flags=re.DOTALL)
+    assert found, name
+    return found[1].strip().removeprefix("```text").removesuffix("```").strip()
+
+
+def test_the_table_of_the_study_is_that_of_its_stored_results():
     shown = subprocess.run(
-        [sys.executable, "-m", f"{study}.show"],
+        [sys.executable, "-m", "studies.remifentanil.show"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    readme = (ROOT / "README.md").read_text()
-    block = re.search(rf"<!-- {study} -->\n(.*?)<!-- end -->", readme, flags=re.DOTALL)
-    assert block
-    assert block[1].strip() == shown.strip()
+    assert block((ROOT / "README.md").read_text(), "studies.remifentanil") == shown.strip()
 
 
-def test_the_speeds_are_those_of_the_stored_benchmark():
-    page = (ROOT / "docs" / "speed.md").read_text()
-    block = re.search(r"```text\n(.*?)```", page, flags=re.DOTALL)
-    assert block
-    assert block[1].strip() == (ROOT / "benchmarks" / "fused.txt").read_text().strip()
+def test_table_1_is_that_of_the_stored_results():
+    table = (ROOT / "docs" / "paper" / "table1.md").read_text()
+    assert block((ROOT / "README.md").read_text(), "fixedweight reproduce table1") == table.strip()
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "stored"),
+    [("speed", "benchmarks", "fused"), ("gradients", "benchmarks.gradients", "gradients")],
+)
+def test_the_speeds_are_those_of_the_stored_benchmark(page, name, stored):
+    shown = block((ROOT / "docs" / f"{page}.md").read_text(), name)
+    assert shown == (ROOT / "benchmarks" / f"{stored}.txt").read_text().strip()

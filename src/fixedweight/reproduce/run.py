@@ -28,7 +28,7 @@ def measure(
     say: Callable[[str], None],
     done: Callable[[str], None],
 ) -> None:
-    """Measure the cells that are not stored yet, storing each as it is done, and draw the figure.
+    """Measure the cells that are not stored yet; store each as it is done, write text and figure.
 
     Args:
         part, folder, quick: what to measure, and where results are kept.
@@ -58,10 +58,9 @@ def measure(
         }
         _replace(path, json.dumps({"part": part.name, "quick": quick, "cells": stored}, indent=1))
         done(f"{label}: {stored[name]['seconds']:.0f} s")
-    if stored:
         _replace(path.with_suffix(".md"), shown(part, folder, quick) + "\n")
         figure = Figure(layout="constrained")
-        part.draw(stored, figure)
+        part.draw({name: stored[name] for name in cells if name in stored}, figure)
         figure.savefig(path.with_suffix(".png"), dpi=100)
 
 
