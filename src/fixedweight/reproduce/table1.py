@@ -103,6 +103,16 @@ ROWS: dict[str, Row] = {
         goal={"mse": 0.0008},
         runs=3,
     ),
+    "quadratic 60": Row(
+        Quadratic(scale="task"),
+        FOUR_LAYERS,
+        Schedule((Stage(20, 128, 1000), Stage(60, 128, 8000))),
+        epochs=25000,
+        mse=0.00068,
+        learned=30,
+        goal={"after 30": 0.00068, "examples to learn": 20},
+        together=2,
+    ),
     "quadratic 1000": Row(
         Quadratic(length=1000, scale="task"),
         FOUR_LAYERS,
