@@ -77,9 +77,7 @@ def compile_rule(
         sizes = [stack.shapes[0][1] - stack.bias, *stack.sizes[1:]]
         ends = np.cumsum(sizes)
         late = [builder.leaf("delay", d) for d in range(ends[-1])]
-        before = [
-            _array(late[end - n : end], builder) for n, end in zip(sizes, ends, strict=True)
-        ]
+        before = [_array(late[end - n : end], builder) for n, end in zip(sizes, ends, strict=True)]
         new = _learned(stack, traced, stored, before, target, builder)
         begun = builder.leaf("delay", len(late))
         new = _gated(new, stored, _changed_by_nothing(stack, rule, start), begun)

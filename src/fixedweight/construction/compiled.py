@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -50,7 +50,8 @@ class CompiledNetwork(Network):
 
     memory: ClassVar[frozenset[str]] = frozenset({"loops"})
 
-    graph: Graph
+    graph: Any
+    """A `Graph`, or what its `plain` gave."""
     told: Literal["now", "next"] = "next"
     """Whether the supplementary input is the target of this step (stage 2, as in the paper's
     figure, which leaves timing out) or of the one before, as everywhere else."""
@@ -76,7 +77,7 @@ class CompiledNetwork(Network):
                 f"{self.target_size}. Compile a stack of the sizes that the family has."
             )
 
-    def fitted(self, input_size: int, target_size: int, output: str) -> Self:
+    def fitted(self, input_size: int, target_size: int, output: str) -> "CompiledNetwork":
         """Itself, if the sizes are those it was compiled for. The output units stay those of the
         stack, since the rule was compiled for them."""
         if self.told == "now":

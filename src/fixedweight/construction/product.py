@@ -72,9 +72,9 @@ class SigmoidProduct:
         return (self._pair(a + b) - self._pair(a - b)) * (scale / 4.0)
 
     def _pair(self, u: Form) -> Form:
-        return (self.b0 + self.reach * u).through("logistic") + (
-            self.b0 - self.reach * u
-        ).through("logistic")
+        return (self.b0 + self.reach * u).through("logistic") + (self.b0 - self.reach * u).through(
+            "logistic"
+        )
 
 
 def _factor(form: Form) -> float:

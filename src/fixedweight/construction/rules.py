@@ -93,7 +93,10 @@ def recursive_least_squares(prior: float = 10.0, noise: float = 1.0, keep: float
         return w + gain * delta, {"P": (p - np.outer(gain, px)) / keep}
 
     return Rule(
-        "recursive_least_squares", update, lambda sources: {"P": prior * np.eye(sources)}, slope=False
+        "recursive_least_squares",
+        update,
+        lambda sources: {"P": prior * np.eye(sources)},
+        slope=False,
     )
 
 

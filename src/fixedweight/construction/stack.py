@@ -58,9 +58,7 @@ class Stack:
         if self.output not in ("linear", "logistic"):
             raise NetworkError(f"Expected output 'linear' or 'logistic', got {self.output!r}.")
         if self.features not in ("inputs", "quadratic"):
-            raise NetworkError(
-                f"Expected features 'inputs' or 'quadratic', got {self.features!r}."
-            )
+            raise NetworkError(f"Expected features 'inputs' or 'quadratic', got {self.features!r}.")
 
     @property
     def activations(self) -> tuple[str, ...]:
@@ -103,7 +101,9 @@ class Stack:
             activity.append(activate(net, kind, last=i == len(weights) - 1))
         return activity
 
-    def deltas(self, weights: list[Any], activity: list[Any], target: Any, slope: bool) -> list[Any]:
+    def deltas(
+        self, weights: list[Any], activity: list[Any], target: Any, slope: bool
+    ) -> list[Any]:
         """The error of every unit, layer by layer: backpropagation.
 
             delta_L = (target - a_L) [f_L'],   delta_l = f_l' * (W_{l+1}^T delta_{l+1})

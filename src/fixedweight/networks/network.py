@@ -28,7 +28,7 @@ copy of the step: gradients, the NumPy runtime and every export are made from th
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -84,7 +84,7 @@ class Network(ABC):
 
     def fitted(
         self, input_size: int, target_size: int, output: Literal["logistic", "linear"]
-    ) -> Self:
+    ) -> "Network":
         """The same network with the sizes and the output units that suit a family."""
         return replace(self, input_size=input_size, target_size=target_size, output=output)
 
