@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from tests.networks import test_network_contract as contract
+from networks import test_network_contract as contract
 
 from fixedweight import Learner, LearnerFileError, NetworkError, OnlineEstimator, derive
 from fixedweight.construction import (
@@ -164,7 +164,7 @@ def test_a_file_needs_its_class_and_a_whole_graph(tmp_path):
         Graph.of({})
 
 
-def test_it_is_trained_further_from_the_rule(monkeypatch):
+def test_it_is_trained_further_from_the_rule(monkeypatch, quick_compile):
     monkeypatch.setenv("FIXEDWEIGHT_KERNELS", "0")
     network = compile_rule(
         Stack((2, 1), output="logistic"), rules.backpropagation(2.0), weights=[np.zeros((1, 3))]
@@ -186,7 +186,7 @@ def test_it_is_trained_further_from_the_rule(monkeypatch):
 def test_it_keeps_its_output_units_and_refuses_other_sizes():
     network = NETWORKS["lms"]
     assert fit_network(Boolean(), network) == network
-    with pytest.raises(NetworkError, match="input_size=3.*got 4"):
+    with pytest.raises(NetworkError, match=r"input_size=3.*got 4"):
         fit_network(Boolean(3), network)
     with pytest.raises(NetworkError, match="Compile stage 3"):
         fit_network(Boolean(), NETWORKS["stage 2"])

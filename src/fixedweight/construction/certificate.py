@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from fixedweight.construction.compile import compile_rule
 from fixedweight.construction.compiled import CompiledNetwork
@@ -86,8 +85,8 @@ def certificate(
         expected = np.stack([run(stack, rule, start, *task) for task in zip(x, y, strict=True)])
     if not np.isfinite(expected).all():
         raise InputError(
-            f"Expected the rule {rule.name!r} to stay finite on this stack, but it diverges without "
-            "any compiling. Use a lower rate."
+            f"Expected the rule {rule.name!r} to stay finite on this stack, but it diverges "
+            "without any compiling. Use a lower rate."
         )
     fitter = Fitter(neurons)
     forms = {
@@ -111,14 +110,18 @@ def certificate(
 
 def predictions(
     network: CompiledNetwork,
-    inputs: Float[np.ndarray, "task time input"],
-    targets: Float[np.ndarray, "task time target"],
+    inputs: np.ndarray,
+    targets: np.ndarray,
     params: Params | None = None,
-) -> Float[np.ndarray, "task time target"]:
+) -> np.ndarray:
     """What a compiled network predicts, each target before it is told, in double precision.
 
     Args:
+        inputs: [task, time, input]; targets: [task, time, target].
         params: others than the compiled ones.
+
+    Returns:
+        The predictions [task, time, target].
     """
     if params is None:
         params = network.init_params(np.random.default_rng(0))

@@ -171,9 +171,9 @@ def _loops(
         (label, old), (_, begin) = next(olds), next(starts)
         found = np.empty(part.shape, dtype=object)
         for place in np.ndindex(part.shape):
-            found[place] = builder.loop(part[place], old[place])
-            index = ",".join(str(i) for i in place)
-            loops.append(Loop(found[place].signal()[0], float(begin[place]), f"{label}[{index}]"))
+            found[place] = loop = builder.loop(part[place], old[place])
+            index = ",".join(map(str, place))
+            loops.append(Loop(loop.signal()[0], float(begin[place]), f"{label}[{index}]"))
         return found
 
     return _mapped(new, looped), loops

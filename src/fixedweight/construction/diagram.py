@@ -42,8 +42,8 @@ def diagram(network: CompiledNetwork) -> str:
     when = "of this step" if network.told == "now" else "of the step before"
     counts = graph.counts()
     lines = [
-        f"{counts['units']} units, {counts['weights']} weights, {counts['signals']} stored signals; "
-        f"inputs {', '.join(name[1:first_delay])} (the target {when})"
+        f"{counts['units']} units, {counts['weights']} weights, {counts['signals']} stored "
+        f"signals; inputs {', '.join(name[1:first_delay])} (the target {when})"
     ]
     for d, signal in enumerate(graph.delays):
         lines.append(_line(name[first_delay + d], "delay", name[signal]))

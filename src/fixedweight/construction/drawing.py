@@ -1,9 +1,10 @@
 """What became what, drawn: the paper's Figure 1 for any small stack."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.figure import FigureBase
 from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 
 from fixedweight.construction.compile import compile_rule
@@ -29,7 +30,7 @@ RULE = "#666666"
 
 
 def draw_construction(
-    stack: Stack, rule: Rule, figure: Figure, product: SigmoidProduct | None = None
+    stack: Stack, rule: Rule, figure: FigureBase, product: SigmoidProduct | None = None
 ) -> None:
     """Figure 1 of the paper, clockwise from the upper left: the conventional network and its rule;
     the rule replaced by a recurrent network; the synapse by a Pi unit; the Pi units by neurons."""
@@ -40,7 +41,8 @@ def draw_construction(
         3: "3  the synapse replaced by a Π unit, in time",
         4: "4  Π units replaced by standard neurons",
     }
-    for (stage, title), axis in zip(titles.items(), (axes[0, 1], axes[1, 1], axes[1, 0])):
+    corners = (axes[0, 1], axes[1, 1], axes[1, 0])
+    for (stage, title), axis in zip(titles.items(), corners, strict=True):
         network = compile_rule(stack, rule, stage, product=product)
         draw_network(network, axis)
         counts = network.graph.counts()
@@ -54,7 +56,7 @@ def conventional(stack: Stack, rule: Rule, axis: Any) -> None:
         [(2.0 * layer, (most - 1) / 2 - (size - 1) / 2 + i) for i in range(size)]
         for layer, size in enumerate(stack.sizes)
     ]
-    for below, above in zip(places, places[1:], strict=False):
+    for below, above in pairwise(places):
         for one in below:
             for other in above:
                 _arrow(axis, one, other, size=0.16)

@@ -4,7 +4,7 @@
 
 and a square from a pair of logistic units f around a point b0:
 
-    u^2 = (f(b0 + r u) + f(b0 - r u) - 2 f(b0)) / (r^2 f''(b0)) - r^2 u^4 f''''(b0) / (12 f''(b0)) ...
+    u^2 = (f(b0 + r u) + f(b0 - r u) - 2 f(b0)) / (r^2 f''(b0)) + O(r^2 u^4 f''''(b0))
 
 so four of them make a product, without the term 2 f(b0), with an error of order r^2. Where f'''' is
 0 but f'' is not, the error is of order r^4 at no cost: `SHARP`. Below some r rounding takes over,
@@ -63,8 +63,7 @@ class SigmoidProduct:
             )
 
     def __call__(self, a: Form, b: Form) -> Form:
-        p, q = _factor(a), _factor(b)
-        a, b = a * (1.0 / p), b * (1.0 / q)
+        (a, p), (b, q) = _factored(a), _factored(b)
         scale = p * q / (self.reach**2 * curvature(self.b0))
         if (a.terms, a.constant) == (b.terms, b.constant):
             at_b0 = 1.0 / (1.0 + exp(-self.b0))
@@ -77,7 +76,10 @@ class SigmoidProduct:
         )
 
 
-def _factor(form: Form) -> float:
-    """What a single weighted signal is scaled by, so that sigmoids see the signal itself."""
-    ((_, weight), *others) = form.terms.items()
-    return 1.0 if others or form.constant else weight
+def _factored(form: Form) -> tuple[Form, float]:
+    """What the sigmoids see, and a factor that is left for what follows: a single signal is seen
+    without its weight; a sum of more than two, which they would all receive, by a linear unit."""
+    if len(form.terms) + bool(form.constant) == 2:
+        return form, 1.0
+    node, factor = form.signal()
+    return Form(form.builder, {node: 1.0}), factor

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
 
 from fixedweight.construction.rules import Rule
 from fixedweight.construction.stack import Stack
@@ -57,10 +56,21 @@ def run(
     stack: Stack,
     rule: Rule,
     weights: list[np.ndarray],
-    inputs: Float[np.ndarray, "time input"],
-    targets: Float[np.ndarray, "time target"],
-) -> Float[np.ndarray, "time target"]:
-    """Predict, then learn, example by example: each prediction is made before its target is told."""
+    inputs: np.ndarray,
+    targets: np.ndarray,
+) -> np.ndarray:
+    """Predict, then learn, example by example; each prediction comes before its target.
+
+    Args:
+        weights: before the first example, [unit, source] by layer.
+        inputs: [time, input]; targets: [time, target].
+
+    Returns:
+        The predictions [time, target].
+
+    Raises:
+        NetworkError: weights that do not fit the stack.
+    """
     memory = begin(stack, rule, weights)
     predictions = np.empty(targets.shape)
     for t in range(len(inputs)):

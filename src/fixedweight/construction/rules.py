@@ -22,8 +22,8 @@ from fixedweight.errors import InputError
 Update = Callable[[Any, Any, Any, Any, dict[str, Any]], tuple[Any, dict[str, Any]]]
 """(x [source], y, delta, w [source], state) -> (new w, new state), for one unit and one example.
 
-x: what the unit received; y: its activity; delta: its error. Sums, differences, products, quotients,
-whole powers, `@`, `np.outer` and the functions of `symbols.FUNCTIONS`; no branches.
+x: what the unit received; y: its activity; delta: its error. Sums, differences, products,
+quotients, whole powers, `@`, `np.outer`, tanh and the functions of `graph.FUNCTIONS`; no branches.
 """
 
 

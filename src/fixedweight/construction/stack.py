@@ -24,7 +24,7 @@ SLOPES: dict[str, Callable[[Any], Any]] = {
 
 @dataclass(frozen=True)
 class Stack:
-    """Layers of units, each unit joined to all of the layer below and, with `bias`, to a constant 1.
+    """Layers of units, each joined to all of the layer below and, with `bias`, to a constant 1.
 
         a_0 = features(x),   a_l = f_l(W_l [a_{l-1}, 1]),   prediction = a_L
 
@@ -33,7 +33,7 @@ class Stack:
         activation: f of the hidden units.
         output: f of the output units.
         bias: whether each unit also has a weight from a constant 1.
-        features: what the first layer sees: the inputs, or the inputs and all their products by two.
+        features: what the first layer sees: the inputs, or these and all their products by two.
 
     Raises:
         NetworkError: fewer than two sizes, a size below 1, or an unknown activation.
