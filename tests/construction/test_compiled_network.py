@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from networks import test_network_contract as contract
 
 from fixedweight import Learner, LearnerFileError, NetworkError, OnlineEstimator, derive
 from fixedweight.construction import (
@@ -25,6 +24,7 @@ from fixedweight.gradients import bptt, squared_error, unroll
 from fixedweight.networks import initial_state
 from fixedweight.scaling import identity_scaling
 from fixedweight.training import Schedule, Stage, fit_network
+from networks import test_network_contract as contract
 
 LINEAR = Stack((2, 1))
 WIDER = SigmoidProduct(0.3)

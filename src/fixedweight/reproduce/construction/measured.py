@@ -24,8 +24,6 @@ from fixedweight.reproduce.part import Record, Work
 STACK = Stack((2, 3, 1), output="logistic")
 RULE = rules.backpropagation(4.0)
 """What all but the certificates and the growth is measured on: it learns semi-linear functions."""
-DRAWS = 8
-"""Of noise, at each level."""
 
 
 def certified(name: str, quick: bool, work: Work) -> Record:
@@ -87,13 +85,14 @@ def noise(quick: bool, work: Work) -> Record:
         "4, reach 0.01": compile_rule(STACK, RULE, 4, product=SigmoidProduct(0.01)),
     }
     levels = np.geomspace(1e-9, 0.1, 5 if quick else 17)
+    draws = 2 if quick else 8
     record: Record = {"level": levels.tolist(), "stages": {}}
     for stage, network in forms.items():
         work.say(f"noise {stage}")
         params = network.init_params(np.random.default_rng(0))
         clean = _error(network, params, x, y)
         curves = {
-            group: [_noisy(network, params, group, level, x, y) for level in levels]
+            group: [_noisy(network, params, group, level, draws, x, y) for level in levels]
             for group in ("loops", "weights")
         }
         record["stages"][stage] = {
@@ -104,11 +103,11 @@ def noise(quick: bool, work: Work) -> Record:
                 for group, curve in curves.items()
             },
         }
-    record["by_length"] = _by_length(forms["3"], quick)
+    record["by_length"] = _by_length(forms["3"], quick, draws)
     return record
 
 
-def _by_length(network: CompiledNetwork, quick: bool) -> dict[str, list[Any]]:
+def _by_length(network: CompiledNetwork, quick: bool, draws: int) -> dict[str, list[Any]]:
     """The tolerance of stage 3's storage loops by the length of the task."""
     lengths = [16, 64] if quick else [16, 64, 256, 1024]
     levels = np.geomspace(1e-4, 1.0, 9)
@@ -116,7 +115,9 @@ def _by_length(network: CompiledNetwork, quick: bool) -> dict[str, list[Any]]:
     found = []
     for length in lengths:
         x, y = _streams(8, length)
-        errors = np.array([_noisy(network, params, "loops", level, x, y) for level in levels])
+        errors = np.array(
+            [_noisy(network, params, "loops", level, draws, x, y) for level in levels]
+        )
         found.append(_tolerance(levels, errors, 1.1 * _error(network, params, x, y)))
     return {"steps": lengths, "tolerance": found}
 
@@ -132,19 +133,19 @@ def growth(quick: bool, work: Work) -> Record:
             rules.recursive_least_squares(),
         ),
     }
-    record: Record = {}
+    found: dict[str, Any] = {}
     for name, (stack, rule) in cases.items():
-        record[name] = {"synapses": [stack(n).synapses for n in sizes]}
+        synapses = [stack(n).synapses for n in sizes]
+        found[name] = {"synapses": synapses}
         for stage in (3, 4):
-            found = [compile_rule(stack(n), rule, stage).graph.counts() for n in sizes]
-            record[name][str(stage)] = {
-                what: [counts[what] for counts in found] for what in ("units", "weights")
-            }
+            counts = [compile_rule(stack(n), rule, stage).graph.counts() for n in sizes]
+            one: dict[str, Any] = {}
             for what in ("units", "weights"):
-                counts = record[name][str(stage)][what]
-                logs = np.log(record[name]["synapses"][-2:]), np.log(counts[-2:])
-                record[name][str(stage)][f"{what} exponent"] = float(np.polyfit(*logs, 1)[0])
-    return record
+                one[what] = [count[what] for count in counts]
+                logs = np.log(synapses[-2:]), np.log(one[what][-2:])
+                one[f"{what} exponent"] = float(np.polyfit(*logs, 1)[0])
+            found[name][str(stage)] = one
+    return {"cases": found}
 
 
 def _streams(tasks: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -167,12 +168,13 @@ def _noisy(
     params: Any,
     group: str,
     level: float,
+    draws: int,
     x: np.ndarray,
     y: np.ndarray,
 ) -> float:
     """The median error over draws of noise on one group of the parameters."""
     errors = []
-    for draw in range(DRAWS):
+    for draw in range(draws):
         n = np.random.default_rng(draw).normal(size=params[group].shape)
         noisy = {**params, group: params[group] * (1.0 + level * n)}
         errors.append(_error(network, noisy, x, y))

@@ -110,9 +110,9 @@ def _growth(record: Record) -> str:
     rows = [
         [name, stage, *[f"{one[stage][what][-1]}" for what in ("units", "weights")],
          *[f"{one[stage][f'{what} exponent']:.2f}" for what in ("units", "weights")]]
-        for name, one in record.items() for stage in ("3", "4")
+        for name, one in record["cases"].items() for stage in ("3", "4")
     ]  # fmt: skip
-    most = {name: one["synapses"][-1] for name, one in record.items()}
+    most = {name: one["synapses"][-1] for name, one in record["cases"].items()}
     return (
         "Growth with the number of synapses (the paper: proportional), exponent between the two "
         f"largest; counts at {', '.join(f'{n} ({name})' for name, n in most.items())}:\n\n"
@@ -133,11 +133,15 @@ def _derived(family: str, records: dict[str, Record]) -> str:
     rows.append(["oracle", "", f"{oracle:.5f}", "1"])
     marks = [factor * oracle for factor in (6, 4, 3, 2, 1.5)]
     head = ["updates until the validation error is at most", *[f"{mark:.4f}" for mark in marks]]
-    sooner = [
-        [NAMES[begun], *[_until(records[f"derived {family} {begun}"], mark, rule if begun ==
-         "compiled" else None) for mark in marks]]
-        for begun in BEGUN if f"derived {family} {begun}" in records
-    ]  # fmt: skip
+    firsts = {
+        begun: [_first(one, mark, rule if begun == "compiled" else np.inf) for mark in marks]
+        for begun in BEGUN
+        if (one := records.get(f"derived {family} {begun}")) is not None
+    }
+    sooner = [[NAMES[begun], *map(_updates, first)] for begun, first in firsts.items()]
+    if "lstm" in firsts:
+        pairs = zip(firsts["compiled"], firsts["lstm"], strict=True)
+        sooner.append(["LSTM's updates for each of the compiled rule's", *map(_ratio, pairs)])
     case = CASES[family]
     sizes = "-".join(map(str, case.stack.sizes))
     return (
@@ -150,17 +154,25 @@ def _derived(family: str, records: dict[str, Record]) -> str:
     )
 
 
-def _until(record: Record, mark: float, begun: float | None) -> str:
-    """Median over seeds of the first update at which the validation error was at most `mark`."""
-    if begun is not None and begun <= mark:
-        return "0"
-    history = record["history"]
+def _first(record: Record, mark: float, begun: float) -> float:
+    """Median over seeds of the first update known with a validation error of at most `mark`."""
+    if begun <= mark:
+        return 0.0
     firsts = []
     for seed in range(len(record["mse"])):
-        under = [row[0] for row in history if row[2 + seed] is not None and row[2 + seed] <= mark]
+        errors = [(row[0], row[2 + seed]) for row in record["history"]]
+        under = [update for update, error in errors if error is not None and error <= mark]
         firsts.append(under[0] if under else np.inf)
-    median = float(np.median(firsts))
-    return f"{median:.0f}" if np.isfinite(median) else f"more than {history[-1][0]}"
+    return float(np.median(firsts))
+
+
+def _updates(first: float) -> str:
+    return f"{first:.0f}" if np.isfinite(first) else "not reached"
+
+
+def _ratio(pair: tuple[float, float]) -> str:
+    compiled, lstm = pair
+    return f"{lstm / compiled:.1f}" if np.isfinite(pair).all() and compiled else ""
 
 
 def draw(records: dict[str, Record], figure: Figure) -> None:
@@ -203,13 +215,13 @@ def _draw_noise(axis: Any, record: Record) -> None:
 
 
 def _draw_growth(axis: Any, record: Record) -> None:
-    for i, (name, one) in enumerate(record.items()):
+    for i, (name, one) in enumerate(record["cases"].items()):
         for stage, style in (("3", "-"), ("4", ":")):
             exponent = one[stage]["weights exponent"]
             axis.loglog(one["synapses"], one[stage]["weights"], f"o{style}", ms=3, color=f"C{i}",
                         label=f"{name}, stage {stage}: exponent {exponent:.2f}")  # fmt: skip
     axis.set(xlabel="synapses of the conventional network", ylabel="fixed weights", title="growth")
-    axis.legend(fontsize=7)
+    axis.legend(fontsize=6, loc="lower right")
 
 
 def _draw_derived(curves: Any, progress: Any, family: str, records: dict[str, Record]) -> None:
