@@ -25,12 +25,6 @@ from fixedweight.construction.stack import Stack
 from fixedweight.construction.symbols import Builder, Form
 from fixedweight.errors import FixedWeightError, NetworkError
 
-STAGES = {
-    2: "rule computed by units",
-    3: "synapses are Pi units",
-    4: "standard neurons alone",
-}
-
 
 def compile_rule(
     stack: Stack,
@@ -56,7 +50,7 @@ def compile_rule(
         NetworkError: no such stage, weights that do not fit, or a rule that cannot be traced: it
             branches, calls a function that no unit computes, or returns other shapes.
     """
-    if stage not in STAGES:
+    if stage not in (2, 3, 4):
         raise NetworkError(f"Expected stage 2, 3 or 4 (1 is the reference), got {stage!r}.")
     start = begin(stack, rule, stack.initial_weights() if weights is None else weights)
     traced = rule if fitter is None else fitter.rule(rule)
