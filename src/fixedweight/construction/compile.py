@@ -53,6 +53,7 @@ def compile_rule(
     if stage not in (2, 3, 4):
         raise NetworkError(f"Expected stage 2, 3 or 4 (1 is the reference), got {stage!r}.")
     start = begin(stack, rule, stack.initial_weights() if weights is None else weights)
+    changed = _changed_by_nothing(stack, rule, start)
     traced = rule if fitter is None else fitter.rule(rule)
     products = (product or SigmoidProduct()) if stage == 4 else by_unit("pi")
     builder = Builder(products)
@@ -74,7 +75,7 @@ def compile_rule(
         before = [_array(late[end - n : end], builder) for n, end in zip(sizes, ends, strict=True)]
         new = _learned(stack, traced, stored, before, target, builder)
         begun = builder.leaf("delay", len(late))
-        new = _gated(new, stored, _changed_by_nothing(stack, rule, start), begun)
+        new = _gated(new, stored, changed, begun)
         learned, loops = _loops(new, stored, start, builder)
         activity = stack.forward(learned.weights, x)
         held = [*np.concatenate(activity), builder.one]
