@@ -37,7 +37,6 @@ def test_the_cells_are_those_of_the_part():
     part = PARTS["construction"]
     assert [*part.cells(True)] == [
         "certificate lms",
-        "certificate recursive_least_squares",
         "product",
         "fit",
         "noise",

@@ -98,7 +98,7 @@ def _schedule(case: Case, begun: str, quick: bool) -> Schedule:
     """Adam at the case's rate for the compiled rule. Random weights take SOAP, which is far faster
     there; the LSTM at the rate that `derive` uses."""
     length = case.family.examples
-    updates = (*LOOKS[:2],) if quick else (*LOOKS, 920)
+    updates = LOOKS[:1] if quick else (*LOOKS, 920)
     stages = tuple(Stage(length, BATCH, n) for n in updates)
     if begun == "compiled":
         return Schedule(stages, learning_rate=case.rate, optimizer="adam", warmup=10)
