@@ -27,7 +27,7 @@ copy of the step: gradients, the NumPy runtime and every export are made from th
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -81,6 +81,12 @@ class Network(ABC):
     def squash(self, values: Any, xp: Any) -> Any:
         """The output units' activation."""
         return logistic(values, xp) if self.output == "logistic" else values
+
+    def fitted(
+        self, input_size: int, target_size: int, output: Literal["logistic", "linear"]
+    ) -> "Network":
+        """The same network with the sizes and the output units that suit a family."""
+        return replace(self, input_size=input_size, target_size=target_size, output=output)
 
     def config(self) -> dict[str, Any]:
         """The fields as plain values, from which `type(self)(**config)` makes it again."""

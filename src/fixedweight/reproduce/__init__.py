@@ -1,12 +1,20 @@
 """The paper, part by part: each measured by one command, beside the paper's own figures."""
 
-from fixedweight.reproduce import ablations, comparison, figure3, probing, table1
+from fixedweight.reproduce import (
+    ablations,
+    comparison,
+    construction,
+    figure3,
+    probing,
+    table1,
+)
 from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.reproduce.run import load, measure, shown
 
 PARTS: dict[str, Part] = {
     part.name: part
     for part in (
+        construction.PART,
         table1.PART,
         figure3.PART,
         comparison.PART,

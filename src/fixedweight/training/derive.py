@@ -1,6 +1,5 @@
 """derive(): from a family of problems to a learner for it."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
@@ -267,8 +266,7 @@ class _Run:
 def fit_network(family: TaskFamily, network: Network) -> Network:
     """The network with inputs, outputs and output units that fit the family."""
     plain = family.scaling() == identity_scaling(family.input_size, family.target_size)
-    return dataclasses.replace(
-        network,
+    return network.fitted(
         input_size=family.network_input_size,
         target_size=family.target_size,
         output="logistic" if family.unit_targets and plain else "linear",
