@@ -91,6 +91,16 @@ ROWS: dict[str, Row] = {
         goal={"ratio": 1.3},
         runs=3,
     ),
+    "quadratic 60": Row(
+        Quadratic(scale="task"),
+        FOUR_LAYERS,
+        Schedule((Stage(20, 128, 1000), Stage(60, 128, 8000))),
+        epochs=25000,
+        mse=0.00068,
+        learned=30,
+        goal={"after 30": 0.00068, "examples to learn": 20},
+        together=2,
+    ),
     "semi-linear 1000, 6 + 6": Row(
         Semilinear(length=1000),
         THREE_LAYERS,
@@ -102,16 +112,6 @@ ROWS: dict[str, Row] = {
         learned=None,
         goal={"mse": 0.0008},
         runs=3,
-    ),
-    "quadratic 60": Row(
-        Quadratic(scale="task"),
-        FOUR_LAYERS,
-        Schedule((Stage(20, 128, 1000), Stage(60, 128, 8000))),
-        epochs=25000,
-        mse=0.00068,
-        learned=30,
-        goal={"after 30": 0.00068, "examples to learn": 20},
-        together=2,
     ),
     "quadratic 1000": Row(
         Quadratic(length=1000, scale="task"),
