@@ -9,6 +9,7 @@ from fixedweight.evolution.chalmers import (
     learn,
     rule_fitness,
 )
+from fixedweight.evolution.descent import descend
 from fixedweight.evolution.genetic import Evolved, evolve_bits
 from fixedweight.evolution.strategies import STRATEGIES, evolve, population_errors
 
@@ -19,6 +20,7 @@ __all__ = [
     "Evolved",
     "RuleTasks",
     "decode",
+    "descend",
     "draw_tasks",
     "evolve",
     "evolve_bits",

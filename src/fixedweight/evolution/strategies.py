@@ -5,7 +5,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -14,7 +13,7 @@ from fixedweight.families import TaskFamily
 from fixedweight.gradients import squared_error, unroll
 from fixedweight.networks import Network, Params, check_network, initial_state
 from fixedweight.training import fit_network
-from fixedweight.training.loop import seen
+from fixedweight.training.loop import init_seeds, seen
 
 
 def _open_es(population: int, weights: Params, step: float) -> tuple[Any, Any]:
@@ -92,15 +91,9 @@ def evolve(
     _check(strategy, step, looks, population, batch, seeds)
     network = fit_network(family, network)
     check_network(network)
-    begin = [
-        {
-            name: jnp.asarray(value, dtype=jnp.float32)
-            for name, value in network.init_params(np.random.default_rng((seed, i))).items()
-        }
-        for i in range(seeds)
-    ]
-    means = jax.tree.map(lambda *leaves: jnp.stack(leaves), *begin)
-    search, settings = STRATEGIES[strategy](population, begin[0], step)
+    means = init_seeds(network, optax.identity(), seed, seeds).params
+    one = jax.tree.map(lambda leaf: leaf[0], means)
+    search, settings = STRATEGIES[strategy](population, one, step)
     part, scaling = family.part("train"), family.scaling()
 
     def generation(key: PRNGKeyArray, g: Array, state: Any) -> Any:
