@@ -55,7 +55,7 @@ def test_the_cells_measure_and_are_shown(tiny):
         assert 0.02 < record["floor"] < 0.08
     assert evolution["errors"][0] == descent["errors"][0]  # no step taken, the same weights
     text = PART.text(records)
-    assert "| boolean | LSTM 6+6 | 643 | Sep-CMA-ES |" in text
+    assert "| boolean | LSTM 6+6 | 688 | Sep-CMA-ES |" in text
     assert "| 1 | " in text
     figure = Figure()
     PART.draw(records, figure)

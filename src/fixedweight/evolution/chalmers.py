@@ -59,21 +59,20 @@ def _number(bits: Array, shift: int) -> Array:
 def draw_tasks(key: PRNGKeyArray, count: int) -> RuleTasks:
     """Random half-spaces, each with twelve random examples, both answers among them.
 
-    The number of inputs goes through 2 to 7 in turn; normals are Gaussian, thresholds uniform
-    between the lowest and the highest value of the examples.
+    The number of inputs is uniform in 2 to 7, normals are Gaussian, thresholds uniform between the
+    lowest and the highest value of the examples.
     """
 
-    def one(key: PRNGKeyArray, size: Array) -> tuple[Array, Array]:
-        normal_key, input_key, threshold_key = jax.random.split(key, 3)
-        used = jnp.arange(MOST_INPUTS) < size
+    def one(key: PRNGKeyArray) -> tuple[Array, Array]:
+        size_key, normal_key, input_key, threshold_key = jax.random.split(key, 4)
+        used = jnp.arange(MOST_INPUTS) < jax.random.randint(size_key, (), 2, MOST_INPUTS + 1)
         x = jax.random.bernoulli(input_key, 0.5, (EXAMPLES, MOST_INPUTS)) * used
         value = x @ jax.random.normal(normal_key, (MOST_INPUTS,))
         low, high = jnp.min(value), jnp.max(value)
         above = value > low + jax.random.uniform(threshold_key) * (high - low)
         return jnp.concatenate([x, jnp.ones((EXAMPLES, 1))], axis=1), above.astype(jnp.float32)
 
-    sizes = 2 + jnp.arange(count) % (MOST_INPUTS - 1)
-    return RuleTasks(*jax.vmap(one)(jax.random.split(key, count), sizes))
+    return RuleTasks(*jax.vmap(one)(jax.random.split(key, count)))
 
 
 def learn(

@@ -16,7 +16,7 @@ def text(records: dict[str, Record]) -> str:
     if len(rules) < len(records):
         parts += [WEIGHTS_TEXT, _table(_weight_rows(records))]
     sizes = _size_rows(records)
-    if len(sizes) > 1:
+    if len(sizes) > 2:  # more than the names of the columns and one size
         parts += [SIZES_TEXT, _table(sizes)]
     return "\n\n".join(parts)
 
