@@ -10,7 +10,7 @@ from fixedweight.reproduce.part import Record
 
 def text(records: dict[str, Record]) -> str:
     parts = []
-    rules = {int(name.split("/")[1]): r for name, r in records.items() if name.startswith("rules/")}
+    rules = _rules_by_tasks(records)
     if rules:
         parts += [RULES_TEXT, _table(_rule_rows(rules)), _best_rules(rules)]
     if len(rules) < len(records):
@@ -54,7 +54,7 @@ def kind(rule: list[float]) -> str:
 def _rule_rows(rules: dict[int, Record]) -> list[list[str]]:
     kinds = ("delta rule", "a variation of it", "another")
     rows = [["tasks", "fitness", "on unseen tasks", "delta rule there", *kinds]]
-    for tasks, record in sorted(rules.items()):
+    for tasks, record in rules.items():
         found = [kind(rule) for rule in record["rules"]]
         rows.append(
             [
@@ -153,11 +153,28 @@ def draw(records: dict[str, Record], figure: Figure) -> None:
     for ax, family in zip((axes[0, 1], axes[1, 0]), FAMILIES, strict=True):
         _draw_budget(ax, family, records)
     _draw_sizes(axes[1, 1], records)
+    for ax in axes.flat:
+        if not ax.lines:
+            ax.set_axis_off()  # nothing measured
+            ax.text(0.5, 0.5, "not measured", ha="center", transform=ax.transAxes)
+
+
+def _log_ticks(ax: Axes, places: list[int]) -> None:
+    ax.set_xscale("log")
+    ax.set_xticks(places, [str(place) for place in places])
+    ax.minorticks_off()
+
+
+def _rules_by_tasks(records: dict[str, Record]) -> dict[int, Record]:
+    found = {int(name[6:]): r for name, r in records.items() if name.startswith("rules/")}
+    return dict(sorted(found.items()))
 
 
 def _draw_rules(ax: Axes, records: dict[str, Record]) -> None:
-    rules = {int(name.split("/")[1]): r for name, r in records.items() if name.startswith("rules/")}
-    tasks = sorted(rules)
+    rules = _rules_by_tasks(records)
+    if not rules:
+        return
+    tasks = list(rules)
     for label, key, color in (
         ("on the tasks they evolved on", "fitness", "tab:blue"),
         ("on tasks never seen", "unseen", "tab:orange"),
@@ -166,10 +183,10 @@ def _draw_rules(ax: Axes, records: dict[str, Record]) -> None:
         ax.plot(tasks, [np.median(run) for run in runs], "o-", color=color, label=label)
         for n, run in zip(tasks, runs, strict=True):
             ax.plot([n] * len(run), run, ".", color=color, alpha=0.35)
-    if rules:
-        delta = 100 * rules[tasks[-1]]["delta_rule"]
-        ax.axhline(delta, color="black", lw=1, ls=":", label="delta rule")
-        ax.legend(loc="lower right")
+    delta = 100 * rules[tasks[-1]]["delta_rule"]
+    ax.axhline(delta, color="black", lw=1, ls=":", label="delta rule")
+    ax.legend(loc="lower right")
+    _log_ticks(ax, tasks)
     ax.set(
         xlabel="tasks in the environment", ylabel="fitness, %",
         title="Evolved learning rules (Chalmers 1990)",
@@ -187,16 +204,16 @@ def _draw_budget(ax: Axes, family: str, records: dict[str, Record]) -> None:
             record = records.get(f"{family}/{network}/{method}")
             if record is None:
                 continue
-            errors, floor = np.asarray(record["errors"]), record["floor"]
+            begun = np.asarray(record["forward"]) > 0
+            forward = np.asarray(record["forward"])[begun]
+            errors, floor = np.asarray(record["errors"])[begun], record["floor"]
             label = method if network == "LSTM 6+6" else None
-            ax.plot(record["forward"], np.median(errors, axis=1), dashes, color=color, label=label)
-            ax.fill_between(
-                record["forward"], errors.min(axis=1), errors.max(axis=1), color=color, alpha=0.12,
-                lw=0,
-            )  # fmt: skip
+            ax.plot(forward, np.median(errors, axis=1), dashes, color=color, label=label)
+            low, high = errors.min(axis=1), errors.max(axis=1)
+            ax.fill_between(forward, low, high, color=color, alpha=0.12, lw=0)
     if floor is not None:
         ax.axhline(floor, color="black", lw=1, ls=":", label="best possible")
-        ax.set(xscale="log", yscale="log")
+        ax.set(xscale="log", ylim=(0, None))
         ax.legend(title="LSTM 6+6; dashed: Elman 18")
     ax.set(
         xlabel="forward passes over one stream", ylabel="mean squared error",
@@ -205,9 +222,11 @@ def _draw_budget(ax: Axes, family: str, records: dict[str, Record]) -> None:
 
 
 def _draw_sizes(ax: Axes, records: dict[str, Record]) -> None:
+    measured = []
     for method, color in COLORS.items():
         found = [records.get(f"boolean/{network}/{method}") for network in SIZES]
         known = [record for record in found if record]
+        measured += known
         if known:
             ax.plot(
                 [r["weights"] for r in known], [_ratio(r) for r in known], "o-", color=color,
@@ -216,9 +235,10 @@ def _draw_sizes(ax: Axes, records: dict[str, Record]) -> None:
             for r in known:
                 runs = np.asarray(r["errors"][-1]) / r["floor"]
                 ax.plot([r["weights"]] * len(runs), runs, ".", color=color, alpha=0.35)
-    if ax.lines:
+    if measured:
         ax.axhline(1.0, color="black", lw=1, ls=":", label="best possible")
-        ax.set(xscale="log")
+        _log_ticks(ax, sorted({r["weights"] for r in measured}))
+        ax.set_ylim(0, None)
         ax.legend()
     ax.set(
         xlabel="weights", ylabel="error over the best possible",
