@@ -88,6 +88,18 @@ def test_covariance_adaptation_lowers_the_error_whenever_one_looks(monkeypatch):
     assert set(shapes) == {(16, (8, FAMILY.length, FAMILY.network_input_size))}
 
 
+def test_the_diagonal_learns_at_the_rates_of_its_paper():
+    """Ros and Hansen 2008: those of the full matrix in Hansen's tutorial, times (n + 2) / 3."""
+    n, members = 20, 16
+    _, settings = strategies._sep_cma_es(members, {"w": jnp.zeros(n)}, 0.1)
+    raw = np.log((members + 1) / 2) - np.log(np.arange(1, members // 2 + 1))
+    mu = raw.sum() ** 2 / (raw**2).sum()
+    np.testing.assert_allclose(settings.c_1, (n + 2) / 3 * 2 / ((n + 1.3) ** 2 + mu), rtol=1e-5)
+    full = 2 * (mu - 2 + 1 / mu) / ((n + 2) ** 2 + mu)
+    np.testing.assert_allclose(settings.c_mu, (n + 2) / 3 * full, rtol=1e-5)
+    np.testing.assert_allclose(settings.std_init, 0.1)
+
+
 def test_descent_lowers_the_error_from_the_same_weights():
     found = descend(
         FAMILY, NETWORK, "adam", step=0.03, looks=(0, 20, 120), batch=16, seeds=2, seed=3

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
-    for name, value in {"BUDGET": 60 * 6_000, "JUDGED": 40, "UNSEEN": 7}.items():
+    for name, value in {"BUDGET": 30 * 6_000, "JUDGED": 40, "UNSEEN": 7}.items():
         monkeypatch.setattr(measured, name, value)
     return Work(lambda text: None, tmp_path / "checkpoint")
 

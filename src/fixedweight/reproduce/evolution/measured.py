@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import jax
@@ -33,7 +32,7 @@ BATCH = 64
 MEMBERS, COMMON = 64, 16
 """Of a generation, and the streams on which they are all judged. With 64 streams both strategies
 came less far on the same budget."""
-BUDGET = 3_000_000
+BUDGET = 1_500_000
 """Forward passes over one stream, or what costs as much, that a run may spend."""
 LENGTH = 20
 SEEDS = 3
@@ -71,9 +70,9 @@ class Method(NamedTuple):
 
 _evolve = partial(evolve, population=MEMBERS)
 METHODS: dict[str, Method] = {
-    "SOAP": Method(descend, "soap", (0.01, 0.03, 0.1), 1, BATCH, 3),
-    "Adam": Method(descend, "adam", (0.003, 0.01, 0.03), 1, BATCH, 3),
-    "Sep-CMA-ES": Method(_evolve, "sep_cma_es", (0.1, 0.3, 1.0), MEMBERS, COMMON, 1),
+    "SOAP": Method(descend, "soap", (0.03, 0.1, 0.3), 1, BATCH, 3),
+    "Adam": Method(descend, "adam", (0.01, 0.03, 0.1), 1, BATCH, 3),
+    "Sep-CMA-ES": Method(_evolve, "sep_cma_es", (0.03, 0.1, 0.3), MEMBERS, COMMON, 1),
     "OpenAI-ES": Method(_evolve, "open_es", (0.1, 0.3, 1.0), MEMBERS, COMMON, 1),
 }
 FAMILIES: dict[str, TaskFamily] = {
@@ -148,18 +147,18 @@ def _weights(family_name: str, network_name: str, method_name: str, quick: bool,
     method = METHODS[method_name]
     budget, seeds, steps = BUDGET, SEEDS, method.steps
     if quick:
-        budget, seeds, steps = budget // 60, 2, steps[1:2]
+        budget, seeds, steps = budget // 30, 2, steps[1:2]
     spent = np.geomspace(budget / 200, budget, 12).astype(int).tolist()
     looks = method.looks(spent)
     choose, report = (_draw(family, seed) for seed in (1, 2))
+    judge = errors_on(family, network)
     best, tries = None, []
     for step in steps:
         work.say(f"step {step:g}")
         found = method.run(
             family, network, method.name, step=step, looks=looks, batch=method.batch, seeds=seeds
         )
-        last = jax.tree.map(lambda leaf: leaf[-1:], found)
-        errors = errors_on(family, network, choose, last)[0]
+        errors = judge(found, choose)[-1]
         tries.append({"step": step, "errors": _plain(errors)})
         if best is None or np.median(errors) < best[0]:
             best = np.median(errors), step, found
@@ -175,7 +174,7 @@ def _weights(family_name: str, network_name: str, method_name: str, quick: bool,
         "evaluations": [n * method.evaluations for n in looks],
         "tries": tries,
         "step": best[1],
-        "errors": [_plain(row) for row in errors_on(family, network, report, best[2])],
+        "errors": [_plain(row) for row in judge(best[2], report)],
     }
 
 
@@ -185,19 +184,21 @@ def _draw(family: TaskFamily, seed: int) -> Stream:
 
 
 def errors_on(
-    family: TaskFamily, network: Network, stream: Stream, params: Params
-) -> Float[np.ndarray, "look seed"]:
-    """The mean squared error on given streams; leaves of `params` [look, seed, ...].
+    family: TaskFamily, network: Network
+) -> Callable[[Params, Stream], Float[np.ndarray, "look seed"]]:
+    """(weights [look, seed, ...], streams) -> the mean squared errors.
 
     Weights that are not finite count as 1, the most that can be lost: targets and outputs are in
     [0, 1].
     """
     network = fit_network(family, network)
-    given = seen(stream, family, family.scaling())
-    judge = jax.jit(lambda members: population_errors(network, members, *given))
-    looks = jax.tree.leaves(params)[0].shape[0]
-    by_look = [jax.tree.map(itemgetter(i), params) for i in range(looks)]
-    return np.nan_to_num(np.stack([judge(members) for members in by_look]), nan=1.0)
+
+    @jax.jit
+    def judge(params: Params, stream: Stream) -> Array:
+        given = seen(stream, family, family.scaling())
+        return jax.vmap(lambda members: population_errors(network, members, *given))(params)
+
+    return lambda params, stream: np.nan_to_num(judge(params, stream), nan=1.0)
 
 
 def _plain(values: Any) -> list[float]:
