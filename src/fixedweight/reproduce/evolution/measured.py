@@ -70,9 +70,9 @@ class Method(NamedTuple):
 
 _evolve = partial(evolve, population=MEMBERS)
 METHODS: dict[str, Method] = {
-    "SOAP": Method(descend, "soap", (0.03, 0.1, 0.3), 1, BATCH, 3),
+    "SOAP": Method(descend, "soap", (0.01, 0.03, 0.1), 1, BATCH, 3),
     "Adam": Method(descend, "adam", (0.01, 0.03, 0.1), 1, BATCH, 3),
-    "Sep-CMA-ES": Method(_evolve, "sep_cma_es", (0.03, 0.1, 0.3), MEMBERS, COMMON, 1),
+    "Sep-CMA-ES": Method(_evolve, "sep_cma_es", (0.1, 0.3, 1.0), MEMBERS, COMMON, 1),
     "OpenAI-ES": Method(_evolve, "open_es", (0.1, 0.3, 1.0), MEMBERS, COMMON, 1),
 }
 FAMILIES: dict[str, TaskFamily] = {
