@@ -22,7 +22,8 @@ def reproduce(
     Writes PART.json (the data), PART.md and PART.png. Ctrl-C loses at most the cell at work; the
     same command goes on. Delete PART.json to measure a part again.
     """
-    require("jax", "train")
+    for module in ("jax", "sklearn", "evosax"):
+        require(module, "reproduce")
     from fixedweight.reproduce import PARTS, measure, shown
 
     unknown = [name for name in parts or () if name not in PARTS]

@@ -4,6 +4,7 @@ from fixedweight.reproduce import (
     ablations,
     comparison,
     construction,
+    evolution,
     figure3,
     probing,
     table1,
@@ -20,6 +21,7 @@ PARTS: dict[str, Part] = {
         comparison.PART,
         ablations.PART,
         probing.PART,
+        evolution.PART,
     )
 }
 """By the name that `fixedweight reproduce` takes, in the paper's order."""
