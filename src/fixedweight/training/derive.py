@@ -1,6 +1,5 @@
 """derive(): from a family of problems to a learner for it."""
 
-import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
@@ -15,7 +14,7 @@ from fixedweight.errors import InputError, NetworkError
 from fixedweight.families import Stream, TaskFamily, check_family
 from fixedweight.gradients import GRADIENTS
 from fixedweight.learner import Learner
-from fixedweight.networks import LSTM1997, Network, check_network, parameter_count
+from fixedweight.networks import LSTM1997, Network, check_network, fit, parameter_count
 from fixedweight.scaling import Scaling, identity_scaling
 from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from fixedweight.training.loop import (
@@ -110,7 +109,7 @@ def derive_seeds(
         raise InputError(f"Expected a folder for the checkpoint, but {path.parent} is none.")
     plan = {
         "family": family.describe(),
-        "network": {"class": type(network).__name__, **network.config()},
+        "network": network.config(),
         "gradient": gradient,
         "schedule": schedule.plain(),
         "seeds": seeds,
@@ -242,11 +241,13 @@ class _Run:
 def fit_network(family: TaskFamily, network: Network) -> Network:
     """The network with inputs, outputs and output units that fit the family."""
     plain = family.scaling() == identity_scaling(family.input_size, family.target_size)
-    return dataclasses.replace(
+    return fit(
         network,
         input_size=family.network_input_size,
         target_size=family.target_size,
         output="logistic" if family.unit_targets and plain else "linear",
+        delay=family.delay,
+        flagged=family.flagged,
     )
 
 
