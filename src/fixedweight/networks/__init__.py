@@ -13,11 +13,12 @@ from fixedweight.networks.network import (
 )
 from fixedweight.networks.presented import Alternating, Presented, PreviousError, fit
 from fixedweight.networks.simple import Elman, FullyRecurrent, Jordan
+from fixedweight.networks.srwm import SelfReferential
 
 NETWORKS: dict[str, type[Network]] = {
     network.__name__: network
     for network in (
-        *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU),
+        *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU, SelfReferential),
         *(PreviousError, Alternating),
     )
 }
@@ -36,6 +37,7 @@ __all__ = [
     "Params",
     "Presented",
     "PreviousError",
+    "SelfReferential",
     "State",
     "check_network",
     "fit",
