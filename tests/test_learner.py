@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from fixedweight.errors import InputError
 from fixedweight.learner import Learner, as_floats, as_row
-from fixedweight.networks import LSTM1997, Network, initial_state
+from fixedweight.networks import (
+    LSTM1997,
+    Alternating,
+    Network,
+    PreviousError,
+    fit,
+    initial_state,
+)
 from fixedweight.scaling import Scaling, identity_scaling
 
 
@@ -37,11 +44,13 @@ def drawn_learner(
     *, inputs=2, targets=1, delay=0, flagged=False, kind=LSTM1997, seed=0, plain=False, **sizes
 ):
     """A learner with random weights, far enough from 0 that everything in it matters."""
-    network = kind(
+    network = fit(
+        kind(**sizes),
         input_size=inputs + targets + flagged,
         target_size=targets,
         output="logistic" if plain else "linear",
-        **sizes,
+        delay=delay,
+        flagged=flagged,
     )
     rng = np.random.default_rng(seed)
     params = {name: 5.0 * value for name, value in network.init_params(rng).items()}
@@ -70,6 +79,10 @@ LEARNERS = {
     "two targets": drawn_learner(**SMALL, targets=2, flagged=True),
     "second layer": drawn_learner(**SMALL, second=3, block_size=2, gate_sources=False),
     "own network": drawn_learner(kind=Plain, inputs=1, targets=2, delay=2, flagged=True),
+    "previous error": drawn_learner(kind=PreviousError, network=LSTM1997(**SMALL), delay=1),
+    "alternating errors, late": drawn_learner(
+        kind=PreviousError, network=Alternating(Plain()), targets=2, delay=2, flagged=True
+    ),
 }
 every_learner = pytest.mark.parametrize(
     "learner", [pytest.param(value, id=name) for name, value in LEARNERS.items()]

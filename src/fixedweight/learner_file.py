@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fixedweight import files
+from fixedweight.construction import CompiledNetwork
 from fixedweight.errors import FixedWeightError, LearnerFileError
-from fixedweight.networks import NETWORKS, Network
+from fixedweight.networks import NETWORKS, Network, Presented, from_config
 from fixedweight.scaling import Scaling
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ UNFIT = (
     AttributeError,
     OverflowError,
     MemoryError,
+    RecursionError,
 )
 """What a header that makes no sense may raise on its way to a learner."""
 
@@ -36,7 +38,7 @@ UNFIT = (
 def save_learner(learner: "Learner", path: str | Path) -> None:
     header = {
         "version": VERSION,
-        "network": {"class": type(learner.network).__name__, **learner.network.config()},
+        "network": learner.network.config(),
         "scaling": asdict(learner.scaling),
         "delay": learner.delay,
         "flagged": learner.flagged,
@@ -56,19 +58,12 @@ def load_learner(path: str | Path, networks: Sequence[type[Network]] = ()) -> "L
             f"Expected a learner file of version {VERSION}, got {header.get('version')!r} at "
             f"{str(path)!r}. Derive it again or use the version of fixedweight that wrote it."
         )
-    known = {**NETWORKS, **{network.__name__: network for network in networks}}
+    known = NETWORKS | {network.__name__: network for network in (CompiledNetwork, *networks)}
     try:
         scaling = Scaling(
             **{name: tuple(map(float, values)) for name, values in header["scaling"].items()}
         )
-        config = dict(header["network"])
-        label = config.pop("class")
-        if label not in known:
-            raise LearnerFileError(
-                f"Expected a network among {sorted(known)}, got {label!r} in {str(path)!r}. "
-                "If it is your own, pass its class: Learner.load(path, networks=[...])."
-            )
-        network = known[label](**config)
+        network = from_config(dict(header["network"]), known)
         _check_arrays(network, arrays)
         learner = Learner(
             network=network,
@@ -101,10 +96,13 @@ class _Shapes(np.random.Generator):
 
 def _check_arrays(network: Network, arrays: dict[str, Any]) -> None:
     """The weights must be those of the network that the header describes."""
-    sizes = [value for value in network.config().values() if isinstance(value, int)]
+    within = network
+    while isinstance(within, Presented):
+        within = within.network
+    sizes = [value for value in within.config().values() if isinstance(value, int)]
     if max(sizes) > MOST_UNITS or np.prod([max(1, s) for s in sizes], dtype=float) > 1e15:
         raise ValueError(f"its network is implausibly large: {network}")
-    built_in = type(network) in NETWORKS.values()
+    built_in = type(within) in NETWORKS.values()
     rng = _Shapes(np.random.PCG64(0)) if built_in else np.random.default_rng(0)
     expected = {name: np.shape(value) for name, value in network.init_params(rng).items()}
     got = {name: value.shape for name, value in arrays.items()}
@@ -129,6 +127,11 @@ def _check_sizes(learner: "Learner") -> None:
     )
     if any(a != b for a, b in lengths) or not 0 <= learner.delay <= 10**6:
         raise ValueError("the sizes of network, scaling and names differ")
+    network = learner.network
+    if isinstance(network, Presented) and (
+        (network.delay, network.flagged) != (learner.delay, learner.flagged)
+    ):
+        raise ValueError("its network expects targets that come otherwise")
     scaling = learner.scaling
     offsets = (*scaling.input_offset, *scaling.target_offset)
     scales = (*scaling.input_scale, *scaling.target_scale)

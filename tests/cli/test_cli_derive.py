@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fixedweight.cli.choose import simulator, under_conditions
+from fixedweight.cli.choose import PLAIN, network, presented, simulator, under_conditions
 from fixedweight.estimators import OnlineEstimator
-from fixedweight.families import Boolean, Late, Missing, Noisy, Switching, TaskFamily
+from fixedweight.families import Boolean, Late, Missing, Noisy, Quadratic, Switching, TaskFamily
 from fixedweight.learner import Learner
-from fixedweight.networks import Jordan
+from fixedweight.networks import GRU, LSTM1997, Alternating, Jordan, PreviousError
 
 TINY = ("--effort", "0.01", "--seeds", "2", "--cells", "2", "--hidden", "1")
 FAMILIES = """
@@ -145,10 +145,40 @@ def test_a_family_by_its_name(tmp_path, command, small):
 
 def test_another_network(tmp_path, command, small, unchecked):
     options = ("--network", "Jordan", "--hidden", 5, "--gradient", "one_step", *TINY[:4])
+    options += ("--supplement", "error", "--late", 1)
     assert command("derive", "boolean", *options, "--examples", "8")[0] == 0
-    assert Learner.load("boolean.safetensors").network == Jordan(hidden=5)
+    learned = Learner.load("boolean.safetensors").network
+    assert learned == PreviousError(Jordan(hidden=5), input_size=4, delay=1, flagged=True)
     shown = " ".join(command("show", "boolean.safetensors")[1].split())
-    assert "Jordan (hidden=5, activation=tanh, decay=0.5)" in shown
+    assert "Jordan (hidden=5, activation=tanh, decay=0.5), told its previous error" in shown
+
+
+def test_each_topology_is_the_one_asked_for():
+    usual = {**dict.fromkeys(["cells", "block_size", "hidden", "second"]), "gate_sources": True}
+
+    def asked(name="LSTM1997", family=Boolean(), **given):  # noqa: B008
+        return network(family, name, **{**usual, **given})
+
+    assert asked() == LSTM1997()
+    assert asked(family=Quadratic()) == LSTM1997(blocks=12, second=40)
+    assert asked(family=Quadratic(), second=0) == LSTM1997(blocks=12)
+    assert asked(block_size=2) == LSTM1997(blocks=3, block_size=2)
+    assert asked(cells=8, block_size=2, hidden=0, second=9, gate_sources=False) == LSTM1997(
+        blocks=4, block_size=2, hidden=0, second=9, gate_sources=False
+    )
+    for name, kind in PLAIN.items():
+        assert asked(name) == kind()
+        assert asked(name, hidden=3) == kind(hidden=3)
+
+
+def test_each_form_is_the_one_asked_for():
+    def form(supplement, presentation):
+        return presented(GRU(), supplement=supplement, presentation=presentation)
+
+    assert form("target", "vector") == GRU()
+    assert form("error", "vector") == PreviousError(GRU())
+    assert form("target", "alternating") == Alternating(GRU())
+    assert form("error", "alternating") == PreviousError(Alternating(GRU()))
 
 
 def test_a_table(tmp_path, command, small, unchecked):
@@ -246,7 +276,13 @@ BAD = {
     "cells": (("boolean", "--cells", 0), "at least one block"),
     "hidden": (("boolean", "--hidden", -1), "no negative layer"),
     "network": (("boolean", "--network", "Hopfield"), "a network among LSTM1997, Elman, Jordan"),
-    "cells of a GRU": (("boolean", "--network", "GRU", "--cells", 4), "--cells and --second with"),
+    "cells of a GRU": (("boolean", "--network", "GRU", "--cells", 4), "with LSTM1997 alone, not"),
+    "gates of Elman's": (("boolean", "--network", "Elman", "--no-gate-sources"), "LSTM1997 alone"),
+    "half a block": (("boolean", "--block-size", 4), "--cells that fill blocks of 4, got 6"),
+    "no block": (("boolean", "--block-size", 0), "block_size=0"),
+    "a wrapper": (("boolean", "--network", "Alternating"), "a network among LSTM1997, Elman"),
+    "supplement": (("boolean", "--supplement", "x"), "supplement 'target' or 'error', got 'x'"),
+    "presentation": (("boolean", "--presentation", "x"), "presentation 'vector' or 'alternating'"),
     "no units": (("boolean", "--network", "GRU", "--hidden", 0), "at least one hidden unit"),
     "gradient": ((*TABLE, "--gradient", "rtrl"), "a gradient among"),
     "effort": (("boolean", "--effort", 0), "an effort above 0"),

@@ -6,6 +6,7 @@ import pytest
 
 from fixedweight.evaluation.baselines import BASELINES
 from fixedweight.families import Boolean, Late, Missing, Noisy, Quadratic, Semilinear, Switching
+from fixedweight.networks import Alternating, Jordan, PreviousError
 from fixedweight.report import conditions, describe_network, error_rows, headline, notes
 
 
@@ -131,6 +132,11 @@ def test_networks_in_words():
     lstm = {"class": "LSTM1997", "blocks": 6, "block_size": 2, "hidden": 6, "second": 40}
     assert describe_network(lstm) == (
         "LSTM of 1997 with 12 cells + 6 standard units and 40 in a second layer"
+    )
+    told = PreviousError(Alternating(Jordan(hidden=2))).config()
+    assert describe_network(told) == (
+        "Jordan (hidden=2, activation=tanh, decay=0.5), shown targets and data in turn, told "
+        "its previous error"
     )
     assert describe_network({"class": "MyNetwork"}) == "MyNetwork"
     mine = {"class": "MyNetwork", "input_size": 2, "hidden": 3, "kind": "tanh"}

@@ -18,9 +18,17 @@ from fixedweight.families import (
     Switching,
     TaskFamily,
 )
-from fixedweight.networks import LSTM1997, NETWORKS, Network
+from fixedweight.networks import (
+    LSTM1997,
+    NETWORKS,
+    Alternating,
+    Network,
+    Presented,
+    PreviousError,
+)
 
 FAMILIES = {"boolean": Boolean, "semilinear": Semilinear, "quadratic": Quadratic}
+PLAIN = {name: kind for name, kind in NETWORKS.items() if not issubclass(kind, Presented)}
 
 
 def named_family(name: str, inputs: int, examples: int | None, scale: str) -> TaskFamily:
@@ -113,20 +121,50 @@ def under_conditions(
 
 
 def network(
-    family: TaskFamily, name: str, cells: int | None, hidden: int | None, second: int | None
+    family: TaskFamily,
+    name: str,
+    *,
+    cells: int | None,
+    block_size: int | None,
+    hidden: int | None,
+    second: int | None,
+    gate_sources: bool,
 ) -> Network:
     """A network by name; of the LSTM of 1997 the paper's for the family (Table 1). Any size that
     is given replaces the usual one."""
-    if name not in NETWORKS:
-        raise InputError(f"Expected a network among {', '.join(NETWORKS)}, got {name!r}.")
+    if name not in PLAIN:
+        raise InputError(f"Expected a network among {', '.join(PLAIN)}, got {name!r}.")
     if name != LSTM1997.__name__:
-        if cells is not None or second is not None:
-            raise InputError(f"Expected --cells and --second with LSTM1997 alone, not with {name}.")
+        if not gate_sources or any(size is not None for size in (cells, block_size, second)):
+            raise InputError(
+                "Expected --cells, --block-size, --second and --no-gate-sources with LSTM1997 "
+                f"alone, not with {name}."
+            )
         sizes: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
-        return NETWORKS[name](**sizes)
+        return PLAIN[name](**sizes)
     four_layers = family.name == "quadratic"
+    cells = cells if cells is not None else 12 if four_layers else 6
+    block_size = 1 if block_size is None else block_size
+    if block_size > 0 and cells % block_size:
+        raise InputError(
+            f"Expected --cells that fill blocks of {block_size}, got {cells}: a block holds "
+            "--block-size cells."
+        )
     return LSTM1997(
-        blocks=cells if cells is not None else 12 if four_layers else 6,
+        blocks=cells // max(1, block_size),
+        block_size=block_size,
         hidden=hidden if hidden is not None else 6,
         second=second if second is not None else 40 if four_layers else 0,
+        gate_sources=gate_sources,
     )
+
+
+def presented(network: Network, *, supplement: str, presentation: str) -> Network:
+    """The network as it is shown its examples."""
+    if supplement not in ("target", "error"):
+        raise InputError(f"Expected supplement 'target' or 'error', got {supplement!r}.")
+    if presentation not in ("vector", "alternating"):
+        raise InputError(f"Expected presentation 'vector' or 'alternating', got {presentation!r}.")
+    if presentation == "alternating":
+        network = Alternating(network)
+    return PreviousError(network) if supplement == "error" else network

@@ -39,11 +39,24 @@ def derive(
     ] = None,
     order: Annotated[str | None, typer.Option(help="table column that orders rows")] = None,
     network: Annotated[
-        str, typer.Option(help="LSTM1997, Elman, Jordan, FullyRecurrent, LSTM or GRU")
+        str,
+        typer.Option(help="LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU or SelfReferential"),
     ] = "LSTM1997",
     cells: Annotated[int | None, typer.Option(help="memory cells of LSTM1997")] = None,
+    block_size: Annotated[
+        int | None, typer.Option(help="cells of LSTM1997 that share gates")
+    ] = None,
     hidden: Annotated[int | None, typer.Option(help="hidden units beside any cells")] = None,
     second: Annotated[int | None, typer.Option(help="second layer of LSTM1997; 0: none")] = None,
+    gate_sources: Annotated[
+        bool, typer.Option(help="whether gates of LSTM1997 are sources of the next step")
+    ] = True,
+    supplement: Annotated[
+        str, typer.Option(help="what the network is told: the previous target, or its error")
+    ] = "target",
+    presentation: Annotated[
+        str, typer.Option(help="vector: target and data at once; alternating: in turn")
+    ] = "vector",
     gradient: Annotated[
         str,
         typer.Option(
@@ -97,7 +110,19 @@ def derive(
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
-    chosen_network = choose.network(chosen, network, cells, hidden, second)
+    chosen_network = choose.presented(
+        choose.network(
+            chosen,
+            network,
+            cells=cells,
+            block_size=block_size,
+            hidden=hidden,
+            second=second,
+            gate_sources=gate_sources,
+        ),
+        supplement=supplement,
+        presentation=presentation,
+    )
     schedule = default_schedule(chosen)
     if learning_rate is not None:
         schedule = dataclasses.replace(schedule, learning_rate=learning_rate)

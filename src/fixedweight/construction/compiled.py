@@ -77,7 +77,9 @@ class CompiledNetwork(Network):
                 f"{self.target_size}. Compile a stack of the sizes that the family has."
             )
 
-    def fitted(self, input_size: int, target_size: int, output: str) -> "CompiledNetwork":
+    def fitted(
+        self, *, input_size: int, target_size: int, output: str, delay: int, flagged: bool
+    ) -> "CompiledNetwork":
         """Itself, if the sizes are those it was compiled for. The output units stay those of the
         stack, since the rule was compiled for them."""
         if self.told == "now":

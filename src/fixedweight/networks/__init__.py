@@ -7,13 +7,20 @@ from fixedweight.networks.network import (
     Params,
     State,
     check_network,
+    from_config,
     initial_state,
     parameter_count,
 )
+from fixedweight.networks.presented import Alternating, Presented, PreviousError
 from fixedweight.networks.simple import Elman, FullyRecurrent, Jordan
+from fixedweight.networks.srwm import SelfReferential
 
 NETWORKS: dict[str, type[Network]] = {
-    network.__name__: network for network in (LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU)
+    network.__name__: network
+    for network in (
+        *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU, SelfReferential),
+        *(PreviousError, Alternating),
+    )
 }
 """The networks a learner file may name; others are handed to `Learner.load`."""
 
@@ -22,13 +29,18 @@ __all__ = [
     "LSTM",
     "LSTM1997",
     "NETWORKS",
+    "Alternating",
     "Elman",
     "FullyRecurrent",
     "Jordan",
     "Network",
     "Params",
+    "Presented",
+    "PreviousError",
+    "SelfReferential",
     "State",
     "check_network",
+    "from_config",
     "initial_state",
     "parameter_count",
 ]

@@ -27,6 +27,7 @@ copy of the step: gradients, the NumPy runtime and every export are made from th
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Literal
 
@@ -83,14 +84,51 @@ class Network(ABC):
         return logistic(values, xp) if self.output == "logistic" else values
 
     def fitted(
-        self, input_size: int, target_size: int, output: Literal["logistic", "linear"]
+        self,
+        *,
+        input_size: int,
+        target_size: int,
+        output: Literal["logistic", "linear"],
+        delay: int,
+        flagged: bool,
     ) -> "Network":
-        """The same network with the sizes and the output units that suit a family."""
+        """The same network with the sizes and the output units that suit a family.
+
+        `delay` and `flagged` say how its targets come, for networks that need to know.
+        """
         return replace(self, input_size=input_size, target_size=target_size, output=output)
 
     def config(self) -> dict[str, Any]:
-        """The fields as plain values, from which `type(self)(**config)` makes it again."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        """The class's name and the fields as plain values, from which `from_config` makes it again.
+
+        A network in a field is its own configuration.
+        """
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        plain = {k: v.config() if isinstance(v, Network) else v for k, v in values.items()}
+        return {"class": type(self).__name__, **plain}
+
+
+def from_config(config: Mapping[str, Any], known: Mapping[str, type[Network]]) -> Network:
+    """The network of a configuration, its class and those of networks within looked up in `known`.
+
+    Raises:
+        NetworkError: a class that is not among them.
+    """
+    values: dict[str, Any] = {
+        name: from_config(value, known) if _is_network(value) else value
+        for name, value in config.items()
+    }
+    label = values.pop("class")
+    if label not in known:
+        raise NetworkError(
+            f"Expected a network among {sorted(known)}, got {label!r}. If it is your own, pass its "
+            "class: Learner.load(path, networks=[...])."
+        )
+    return known[label](**values)
+
+
+def _is_network(value: Any) -> bool:
+    return isinstance(value, Mapping) and "class" in value
 
 
 def logistic(x: Any, xp: Any) -> Any:

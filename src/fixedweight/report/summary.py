@@ -11,6 +11,12 @@ PAPER = {
 state was not reset between mappings. The pairing of the semi-linear rows with their errors is
 uncertain in print."""
 
+PRESENTED = {
+    "PreviousError": "told its previous error",
+    "Alternating": "shown targets and data in turn",
+}
+"""By class, how a network is shown what the network within it is shown."""
+
 
 def headline(card: dict[str, Any]) -> str:
     """One line: what was learned, in which regime, with what, for how long."""
@@ -25,6 +31,8 @@ def headline(card: dict[str, Any]) -> str:
 
 
 def describe_network(network: dict[str, Any]) -> str:
+    if form := PRESENTED.get(network["class"]):
+        return f"{describe_network(network['network'])}, {form}"
     if network["class"] != "LSTM1997":
         general = ("class", "input_size", "target_size", "output")
         own = [f"{k}={v}" for k, v in network.items() if k not in general]

@@ -109,7 +109,7 @@ def derive_seeds(
         raise InputError(f"Expected a folder for the checkpoint, but {path.parent} is none.")
     plan = {
         "family": family.describe(),
-        "network": {"class": type(network).__name__, **network.config()},
+        "network": network.config(),
         "gradient": gradient,
         "schedule": schedule.plain(),
         "seeds": seeds,
@@ -270,6 +270,8 @@ def fit_network(family: TaskFamily, network: Network) -> Network:
         input_size=family.network_input_size,
         target_size=family.target_size,
         output="logistic" if family.unit_targets and plain else "linear",
+        delay=family.delay,
+        flagged=family.flagged,
     )
 
 

@@ -1,0 +1,109 @@
+"""The self-referential weight matrix: a network whose weights rewrite themselves, all of them.
+
+Schmidhuber (ICANN 1993) let a network read and change its own weights through special units. The
+modern form is that of Irie, Schlag, Csordas and Schmidhuber (arXiv:2202.05780, equations 5 to 8):
+one matrix computes outputs, and keys, queries and learning rates for its own delta rule.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from fixedweight.errors import NetworkError
+from fixedweight.networks.network import Network, Params, State, logistic
+from fixedweight.networks.simple import uniform
+
+SHARP = 4.0
+"""Times the usual initial weights: found by trial on Boolean functions."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SelfReferential(Network):
+    """Layers of self-referential weight matrices between an encoding of the inputs and the outputs.
+
+    Each layer's matrix is W(t) = W + S(t), W a parameter and S(0) = 0. With x the layer's input,
+    f = softmax and g = logistic, its columns give an output, a key, a query and four rates:
+
+        y, k, q, b = f(x) W(t-1)
+        S(t) = S(t-1) + f(k) (x) g(b) (f(q) - f(k)) W(t-1)
+
+    so the answer to the key moves towards the answer to the query, with a rate for each of the four
+    groups of columns. The next layer receives x + y. A target comes a step after its inputs, so
+    that something has to remember those: with a single layer Boolean functions are not learned.
+
+    Raises:
+        NetworkError: no layer or no hidden unit.
+    """
+
+    memory: ClassVar[frozenset[str]] = frozenset({"shift"})
+
+    layers: int = 2
+    hidden: int = 8
+    """Rows of each layer's matrix; it has 3 hidden + 4 columns. 2 layers of 8 make 489 weights."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.hidden < 1 or self.layers < 1:
+            raise NetworkError(
+                "Expected at least one layer of at least one hidden unit, got "
+                f"layers={self.layers}, hidden={self.hidden}."
+            )
+
+    @property
+    def columns(self) -> int:
+        return 3 * self.hidden + 4
+
+    def init_params(self, rng: np.random.Generator) -> Params:
+        """Encoding and matrices `SHARP` times as large as usual, the rates' columns around -1.
+
+        The paper's variance of 1 / hidden leaves every softmax of so few units nearly flat, every
+        key like every other, and training on a plateau.
+        """
+        n = self.hidden
+        params = uniform(rng, "input", self.input_size, n)
+        params = {name: SHARP * value for name, value in params.items()}
+        for layer in range(self.layers):
+            most = SHARP * (3.0 / n) ** 0.5
+            matrix = rng.uniform(-most, most, (n, self.columns))
+            matrix[:, 3 * n :] -= 1.0
+            params[f"w_self_{layer}"] = matrix
+        return {**params, **uniform(rng, "output", n, self.target_size)}
+
+    def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
+        return {"shift": xp.zeros((*batch, self.layers * self.hidden * self.columns))}
+
+    def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
+        n, flat = self.hidden, state["shift"]
+        shifts = xp.reshape(flat, (*flat.shape[:-1], self.layers, n, self.columns))
+        hidden = inputs @ params["w_input"] + params["b_input"]
+        rows = []
+        for layer in range(self.layers):
+            shift = shifts[..., layer, :, :]
+            y, shift = self._modify(params[f"w_self_{layer}"], shift, hidden, xp)
+            rows.append(xp.reshape(shift, (*flat.shape[:-1], n * self.columns)))
+            hidden = hidden + y
+        output = self.squash(hidden @ params["w_output"] + params["b_output"], xp)
+        return {"shift": xp.concatenate(rows, axis=-1)}, output
+
+    def _modify(self, w: Any, shift: Any, x: Any, xp: Any) -> tuple[Any, Any]:
+        """One matrix in a step: (its output, its new shift)."""
+        n = self.hidden
+        w = w + shift
+        answer = _apply(softmax(x, xp), w)
+        y, k, q = answer[..., :n], answer[..., n : 2 * n], answer[..., 2 * n : 3 * n]
+        rates = xp.repeat(logistic(answer[..., 3 * n :], xp), np.array([n, n, n, 4]), axis=-1)
+        key, query = softmax(k, xp), softmax(q, xp)
+        change = rates * _apply(query - key, w)
+        return y, shift + key[..., :, None] * change[..., None, :]
+
+
+def _apply(rows: Any, matrix: Any) -> Any:
+    """[..., row] times [..., row, column]."""
+    return (rows[..., None, :] @ matrix)[..., 0, :]
+
+
+def softmax(x: Any, xp: Any) -> Any:
+    """exp(x) / sum exp(x) over the last axis, written so that no x overflows."""
+    powers = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
+    return powers / xp.sum(powers, axis=-1, keepdims=True)
