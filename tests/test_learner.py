@@ -14,7 +14,6 @@ from fixedweight.networks import (
     Alternating,
     Network,
     PreviousError,
-    fit,
     initial_state,
 )
 from fixedweight.scaling import Scaling, identity_scaling
@@ -44,8 +43,7 @@ def drawn_learner(
     *, inputs=2, targets=1, delay=0, flagged=False, kind=LSTM1997, seed=0, plain=False, **sizes
 ):
     """A learner with random weights, far enough from 0 that everything in it matters."""
-    network = fit(
-        kind(**sizes),
+    network = kind(**sizes).fitted(
         input_size=inputs + targets + flagged,
         target_size=targets,
         output="logistic" if plain else "linear",

@@ -284,7 +284,7 @@ BAD = {
     "supplement": (("boolean", "--supplement", "x"), "supplement 'target' or 'error', got 'x'"),
     "presentation": (("boolean", "--presentation", "x"), "presentation 'vector' or 'alternating'"),
     "no units": (("boolean", "--network", "GRU", "--hidden", 0), "at least one hidden unit"),
-    "gradient": ((*TABLE, "--gradient", "rtrl"), "a gradient among"),
+    "gradient": ((*TABLE, "--gradient", "rtrx"), "a gradient among"),
     "effort": (("boolean", "--effort", 0), "an effort above 0"),
     "effort that is none": (("boolean", "--effort", "nan"), "an effort above 0"),
     "endless effort": (("boolean", "--effort", "inf"), "an effort above 0"),

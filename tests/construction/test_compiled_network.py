@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fixedweight import Learner, LearnerFileError, NetworkError, OnlineEstimator, derive
+from fixedweight import Learner, NetworkError, OnlineEstimator, derive
 from fixedweight.construction import (
     CompiledNetwork,
     Graph,
