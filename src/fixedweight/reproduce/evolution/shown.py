@@ -3,6 +3,7 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from fixedweight.reproduce.evolution.measured import FAMILIES, JUDGED, LENGTH, METHODS, SIZES
 from fixedweight.reproduce.part import Record
@@ -146,6 +147,10 @@ def _table(rows: list[list[str]]) -> str:
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
+COLORS = dict(zip(METHODS, ("tab:blue", "tab:cyan", "tab:red", "tab:orange"), strict=True))
+DASHES = {"LSTM 6+6": "-", "Elman 18": "--"}
+
+
 def draw(records: dict[str, Record], figure: Figure) -> None:
     figure.set_size_inches(11, 8)
     axes = figure.subplots(2, 2)
@@ -157,6 +162,12 @@ def draw(records: dict[str, Record], figure: Figure) -> None:
         if not ax.lines:
             ax.set_axis_off()  # nothing measured
             ax.text(0.5, 0.5, "not measured", ha="center", transform=ax.transAxes)
+    lines = [Line2D([], [], color=color, label=method) for method, color in COLORS.items()]
+    lines += [
+        Line2D([], [], color="gray", ls=dashes, label=network) for network, dashes in DASHES.items()
+    ]
+    lines.append(Line2D([], [], color="black", lw=1, ls=":", label="best possible"))
+    figure.legend(handles=lines, loc="outside lower center", ncols=len(lines))
 
 
 def _log_ticks(ax: Axes, places: list[int]) -> None:
@@ -193,13 +204,10 @@ def _draw_rules(ax: Axes, records: dict[str, Record]) -> None:
     )  # fmt: skip
 
 
-COLORS = dict(zip(METHODS, ("tab:blue", "tab:cyan", "tab:red", "tab:orange"), strict=True))
-
-
 def _draw_budget(ax: Axes, family: str, records: dict[str, Record]) -> None:
     """Median error over runs against forward passes, the runs' range shaded."""
     floor = None
-    for network, dashes in (("LSTM 6+6", "-"), ("Elman 18", "--")):
+    for network, dashes in DASHES.items():
         for method, color in COLORS.items():
             record = records.get(f"{family}/{network}/{method}")
             if record is None:
@@ -207,14 +215,12 @@ def _draw_budget(ax: Axes, family: str, records: dict[str, Record]) -> None:
             begun = np.asarray(record["forward"]) > 0
             forward = np.asarray(record["forward"])[begun]
             errors, floor = np.asarray(record["errors"])[begun], record["floor"]
-            label = method if network == "LSTM 6+6" else None
-            ax.plot(forward, np.median(errors, axis=1), dashes, color=color, label=label)
+            ax.plot(forward, np.median(errors, axis=1), dashes, color=color)
             low, high = errors.min(axis=1), errors.max(axis=1)
             ax.fill_between(forward, low, high, color=color, alpha=0.12, lw=0)
     if floor is not None:
-        ax.axhline(floor, color="black", lw=1, ls=":", label="best possible")
+        ax.axhline(floor, color="black", lw=1, ls=":")
         ax.set(xscale="log", ylim=(0, None))
-        ax.legend(title="LSTM 6+6; dashed: Elman 18")
     ax.set(
         xlabel="forward passes over one stream", ylabel="mean squared error",
         title=f"Weights, {family}",
@@ -229,17 +235,15 @@ def _draw_sizes(ax: Axes, records: dict[str, Record]) -> None:
         measured += known
         if known:
             ax.plot(
-                [r["weights"] for r in known], [_ratio(r) for r in known], "o-", color=color,
-                label=method,
+                [r["weights"] for r in known], [_ratio(r) for r in known], "o-", color=color
             )  # fmt: skip
             for r in known:
                 runs = np.asarray(r["errors"][-1]) / r["floor"]
                 ax.plot([r["weights"]] * len(runs), runs, ".", color=color, alpha=0.35)
     if measured:
-        ax.axhline(1.0, color="black", lw=1, ls=":", label="best possible")
+        ax.axhline(1.0, color="black", lw=1, ls=":")
         _log_ticks(ax, sorted({r["weights"] for r in measured}))
         ax.set_ylim(0, None)
-        ax.legend()
     ax.set(
         xlabel="weights", ylabel="error over the best possible",
         title="Size at one budget, boolean, LSTM",
