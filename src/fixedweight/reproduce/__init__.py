@@ -1,9 +1,10 @@
 """The paper, part by part: each measured by one command, beside the paper's own figures."""
 
+from fixedweight.reproduce import inputs
 from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.reproduce.run import load, measure, shown
 
-PARTS: dict[str, Part] = {}
+PARTS: dict[str, Part] = {part.name: part for part in (inputs.PART,)}
 """By the name that `fixedweight reproduce` takes, in the paper's order."""
 
 __all__ = ["PARTS", "Cell", "Part", "Record", "Work", "load", "measure", "shown"]
