@@ -34,11 +34,15 @@ def plus(one, other):
     return [a + b for a, b in zip(one, other, strict=True)]
 
 
+def own_matrices(params):
+    return np.concatenate([params["w_self"], params["w_rates"]], axis=-1)
+
+
 def naive(network, params, inputs):
-    """Irie et al. (2022), equations 5 to 8: the matrices themselves are rewritten."""
+    """Irie et al. (2022), section 3: the matrices themselves are rewritten."""
     p = {name: value.tolist() for name, value in params.items()}
     n = network.hidden
-    matrices = [p[f"w_self_{layer}"] for layer in range(network.layers)]
+    matrices = own_matrices(params).tolist()
     for x in inputs:
         h = plus(times(x, p["w_input"]), p["b_input"])
         for layer, w in enumerate(matrices):
@@ -70,7 +74,7 @@ def test_against_the_equations(network):
     params = network.init_params(rng)
     inputs = rng.normal(size=(TIME, network.input_size))
     state = initial_state(network, params, (), np)
-    own = np.stack([params[f"w_self_{layer}"] for layer in range(network.layers)])
+    own = own_matrices(params)
     for x, (expected, matrices) in zip(inputs, naive(network, params, inputs), strict=True):
         state, found = network.step(params, state, x, np)
         np.testing.assert_allclose(found, expected, rtol=1e-10)

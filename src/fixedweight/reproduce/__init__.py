@@ -6,6 +6,7 @@ from fixedweight.reproduce import (
     construction,
     evolution,
     figure3,
+    inputs,
     probing,
     table1,
 )
@@ -18,6 +19,7 @@ PARTS: dict[str, Part] = {
         construction.PART,
         table1.PART,
         figure3.PART,
+        inputs.PART,
         comparison.PART,
         ablations.PART,
         probing.PART,

@@ -100,8 +100,8 @@ def _plain(values: np.ndarray) -> list[float]:
 
 def cells(quick: bool) -> dict[str, Cell]:
     if quick:
-        return {"boolean 256": lambda work: figure3(work, 0.1, 2)}
-    return {"boolean 256": lambda work: figure3(work, 1.0, 8)}
+        return {"boolean 256": lambda work: figure3(work, 0.05, 1)}
+    return {"boolean 256": lambda work: figure3(work, 1.0, 2)}
 
 
 def text(records: dict[str, Record]) -> str:

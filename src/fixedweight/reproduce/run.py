@@ -57,11 +57,22 @@ def measure(
             "made_by": _made_by(part, quick),
         }
         _replace(path, json.dumps({"part": part.name, "quick": quick, "cells": stored}, indent=1))
+        publish(part, folder, quick)
         done(f"{label}: {stored[name]['seconds']:.0f} s")
-        _replace(path.with_suffix(".md"), shown(part, folder, quick) + "\n")
-        figure = Figure(layout="constrained")
-        part.draw({name: stored[name] for name in cells if name in stored}, figure)
-        figure.savefig(path.with_suffix(".png"), dpi=100)
+
+
+def publish(part: Part, folder: Path, quick: bool) -> None:
+    """Write what is stored as text and as a figure.
+
+    Raises:
+        LearnerFileError: the stored results are damaged.
+    """
+    path = results_file(part, folder, quick)
+    stored = load(part, folder, quick)
+    _replace(path.with_suffix(".md"), shown(part, folder, quick) + "\n")
+    figure = Figure(layout="constrained")
+    part.draw({name: stored[name] for name in part.cells(quick) if name in stored}, figure)
+    figure.savefig(path.with_suffix(".png"), dpi=100)
 
 
 def load(part: Part, folder: Path, quick: bool) -> dict[str, Record]:
