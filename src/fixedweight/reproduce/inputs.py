@@ -140,10 +140,10 @@ def _draw(records: dict[str, Record], figure: Figure) -> None:
         style = {"color": f"C{i}", "ls": "-" if "vector" in name else "--"}
         left.plot(np.maximum(np.median(curves, axis=0), floor)[:32], label=name, **style)
         rows = np.array(record["history"], dtype=float)
-        right.plot(rows[:, 0], np.nanmedian(rows[:, 2:], axis=1), label=name, **style)
+        right.plot(rows[:, 0], np.nanmedian(rows[:, 2:], axis=1), marker="o", ms=3, **style)
     oracle = next(iter(records.values()))["oracle"]
-    left.plot(oracle["by_example"][:32], "k:", label="oracle")
-    right.axhline(oracle["mse"], color="k", ls=":", label="oracle")
+    left.plot(np.maximum(oracle["by_example"], floor)[:32], "k:", label="oracle")
+    right.axhline(oracle["mse"], color="k", ls=":")
     left.set(
         yscale="log",
         xlabel="examples of the task seen before",
