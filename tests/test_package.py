@@ -12,7 +12,7 @@ from fixedweight import errors
 from test_learner import drawn_learner
 
 NAMES = """
-Elman FullyRecurrent GRU Jordan LSTM
+Alternating Elman FullyRecurrent GRU Jordan LSTM PreviousError SelfReferential
     Boolean Family FamilyError FixedWeightError InputError LSTM1997 Late Learner LearnerFileError
     Missing MissingExtraError Network NetworkError Noisy OnlineEstimator Quadratic Schedule
     Semilinear Simulator Stage Switching Table derive derive_seeds evaluate read_table

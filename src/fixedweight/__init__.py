@@ -22,10 +22,13 @@ from fixedweight.networks import (
     GRU,
     LSTM,
     LSTM1997,
+    Alternating,
     Elman,
     FullyRecurrent,
     Jordan,
     Network,
+    PreviousError,
+    SelfReferential,
 )
 
 if TYPE_CHECKING:
@@ -67,6 +70,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "LSTM1997",
+    "Alternating",
     "Boolean",
     "Elman",
     "Family",
@@ -84,8 +88,10 @@ __all__ = [
     "NetworkError",
     "Noisy",
     "OnlineEstimator",
+    "PreviousError",
     "Quadratic",
     "Schedule",
+    "SelfReferential",
     "Semilinear",
     "Simulator",
     "Stage",

@@ -17,6 +17,7 @@ from fixedweight.evaluation import examples_to_learn, squared_errors
 from fixedweight.families import Boolean, Stream
 from fixedweight.networks import LSTM1997, Alternating, Network, PreviousError
 from fixedweight.oracles import oracle_for
+from fixedweight.reproduce.judged import spread
 from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.training import Schedule, default_schedule
 
@@ -104,9 +105,9 @@ def _text(records: dict[str, Record]) -> str:
         errors = [network["mse"] for network in record["networks"]]
         learned = [network["examples_to_learn"] for network in record["networks"]]
         lines.append(
-            f"| {name} | {record['weights']} | {_spread(errors)} | "
-            f"{median(errors) / oracle['mse']:.3f} | {_spread(learned)} | "
-            f"{_spread(_updates(record))} |"
+            f"| {name} | {record['weights']} | {spread(errors)} | "
+            f"{median(errors) / oracle['mse']:.3f} | {spread(learned)} | "
+            f"{spread(_updates(record))} |"
         )
     return "\n".join(
         [*lines, f"| oracle | | {oracle['mse']:.3g} | 1 | {oracle['examples_to_learn']} | |"]
@@ -121,11 +122,6 @@ def _updates(record: Record) -> list[int | None]:
         next((row[0] for row in record["history"] if (row[2 + i] or np.inf) <= most), None)
         for i in columns
     ]
-
-
-def _spread(values: list[Any]) -> str:
-    known = sorted(float("inf") if value is None else value for value in values)
-    return f"{median(known):.3g} [{known[0]:.3g}, {known[-1]:.3g}]".replace("inf", "never")
 
 
 # Figure.

@@ -81,9 +81,10 @@ def kept(record: Record) -> list[dict[str, Any]]:
     return [best[run] for run in sorted(best)]
 
 
-def spread(values: Sequence[float | int]) -> str:
-    """The median, and in brackets the lowest and the highest."""
-    return f"{median(values):.3g} [{min(values):.3g}, {max(values):.3g}]"
+def spread(values: Sequence[float | int | None]) -> str:
+    """The median, and in brackets the lowest and the highest; None is what never came about."""
+    known = [float("inf") if value is None else value for value in values]
+    return f"{median(known):.3g} [{min(known):.3g}, {max(known):.3g}]".replace("inf", "never")
 
 
 def markdown(rows: list[list[str]]) -> str:

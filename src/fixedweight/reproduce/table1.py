@@ -225,7 +225,7 @@ def text(records: dict[str, Record]) -> str:
                 f"{record['oracle']['mse']['value']:.3g}",
                 spread(ratios) if ratios else "",
                 f"{paper['cycles to learn'] or ''}",
-                spread([run["examples_to_learn"] or float("inf") for run in runs]),
+                spread([run["examples_to_learn"] for run in runs]),
                 ", ".join(f"{key} <= {most:.3g}" for key, most in goal.items()),
                 f"{sum(reached(run, goal) for run in runs)} of {len(runs)} runs, "
                 f"{alone} of {record['asked']} networks",
