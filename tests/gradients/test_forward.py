@@ -26,10 +26,13 @@ from fixedweight.networks import (
     LSTM,
     LSTM1997,
     NETWORKS,
+    Alternating,
     Elman,
     FullyRecurrent,
     Jordan,
     Network,
+    PreviousError,
+    SelfReferential,
     initial_state,
 )
 
@@ -72,6 +75,9 @@ OF_KIND = {
     "FullyRecurrent": FullyRecurrent(**SIZES, hidden=4),
     "LSTM": LSTM(**SIZES, hidden=3),
     "GRU": GRU(**SIZES, hidden=3),
+    "SelfReferential": SelfReferential(**SIZES, hidden=2),
+    "PreviousError": PreviousError(GRU(hidden=2), **(SIZES | {"input_size": 3})),
+    "Alternating": Alternating(Elman(hidden=2), **(SIZES | {"input_size": 3})),
 }
 NETS = {
     **{name: OF_KIND.get(name) or kind(**SIZES) for name, kind in NETWORKS.items()},
