@@ -4,7 +4,8 @@ A weight acts on few numbers of the state within one step: the pattern of F_p. K
 of J in that pattern, as [rows, P]: row by row another number of the state that each weight reaches.
 """
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -70,23 +71,27 @@ def sparse(network: Network, carry: Carry, kept: Int[np.ndarray, " k"], exact: b
 def patterns(network: Network, carry: Carry) -> Patterns:
     """Which parameters, and which numbers of the old state, act on which of the new."""
     rng, size = np.random.default_rng(0), sizes(network)
+
+    def drawn(part: dict[str, Any]) -> dict[str, Any]:
+        return {k: np.asarray(v + rng.normal(size=np.shape(v)), "f4") for k, v in part.items()}
+
+    params = network.init_params(rng)
+    state = network.init_state(params, (), np)
+    whole, as_state = ravel_pytree(drawn(params))[1], ravel_pytree(drawn(state))[1]
+
+    @jax.jit
+    @partial(jax.jacrev, argnums=(0, 1))
+    def slopes(p: Array, s: Array, x: Array) -> Array:
+        return ravel_pytree(network.step(whole(p), carry(as_state(s)), x, jnp)[0])[0]
+
     by_parameter = np.zeros((size.state, size.parameters), dtype=bool)
     by_state = np.zeros((size.state, size.state), dtype=bool)
     for _ in range(POINTS):
-        params = network.init_params(rng)
-        state = network.init_state(params, (), np)
-        params = {k: np.asarray(v + rng.normal(size=np.shape(v)), "f4") for k, v in params.items()}
-        state = {k: np.asarray(v + rng.normal(size=np.shape(v)), "f4") for k, v in state.items()}
         x = rng.normal(size=network.input_size).astype(np.float32)
-        flat, whole = ravel_pytree(params)
-        s, as_state = ravel_pytree(state)
-
-        def new(p, s, x=x, whole=whole, as_state=as_state):
-            return ravel_pytree(network.step(whole(p), carry(as_state(s)), x, jnp)[0])[0]
-
-        of_p, of_s = jax.jit(jax.jacrev(new, (0, 1)))(flat, s)
-        by_parameter |= np.asarray(of_p) != 0.0
-        by_state |= np.asarray(of_s) != 0.0
+        at = (ravel_pytree(drawn(part))[0] for part in (params, state))
+        of_parameter, of_state = slopes(*at, x)
+        by_parameter |= np.asarray(of_parameter) != 0.0
+        by_state |= np.asarray(of_state) != 0.0
     return Patterns(by_parameter, by_state)
 
 

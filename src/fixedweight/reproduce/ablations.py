@@ -18,6 +18,7 @@ from fixedweight.evaluation import squared_errors
 from fixedweight.families import Boolean, Missing, Quadratic, Semilinear, Stream, TaskFamily
 from fixedweight.networks import LSTM1997
 from fixedweight.oracles import oracle_for
+from fixedweight.reproduce.judged import spread
 from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.training import Schedule, Stage
 
@@ -194,8 +195,8 @@ def _table(problem: Problem, rows: dict[str, Record]) -> str:
         median = _over(record, 0.0, 1.0)[1]
         times = f"{median / plain:.2f}" if plain else ""
         lines.append(
-            f"| {variant} | {_spread(_over(record, 0.0, 1.0))} | {median / floor:.2f} | {times} | "
-            f"{_spread(_over(record, 0.5, 1.0))} | {_spread(_over(record, 1.0, BANDS[-1]))} |"
+            f"| {variant} | {spread(_over(record, 0.0, 1.0))} | {median / floor:.2f} | {times} | "
+            f"{spread(_over(record, 0.5, 1.0))} | {spread(_over(record, 1.0, BANDS[-1]))} |"
         )
     late = _mean(one["oracle"]["bands"], 0.5, 1.0)
     beyond = _mean(one["oracle"]["bands"], 1.0, BANDS[-1]) if problem.silent else late
@@ -230,11 +231,6 @@ def _mean(bands: list[float], low: float, high: float) -> float:
     ]
     widths, errors = zip(*inside, strict=True)
     return float(np.average(errors, weights=widths))
-
-
-def _spread(found: tuple[float, float, float]) -> str:
-    low, median, high = found
-    return f"{median:.3g} [{low:.3g}, {high:.3g}]"
 
 
 # Figure.

@@ -87,7 +87,7 @@ def spread(values: Sequence[float | int | None]) -> str:
     return f"{median(known):.3g} [{min(known):.3g}, {max(known):.3g}]".replace("inf", "never")
 
 
-def markdown(rows: list[list[str]]) -> str:
+def markdown(rows: Sequence[Sequence[Any]]) -> str:
     """A table in Markdown; the first row names the columns."""
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
+    lines = ["| " + " | ".join(map(str, row)) + " |" for row in rows]
     return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])

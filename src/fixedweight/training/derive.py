@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray
 
 from fixedweight.errors import InputError, NetworkError
 from fixedweight.families import Stream, TaskFamily, check_family
-from fixedweight.gradients import gradient_for
+from fixedweight.gradients import Gradient, gradient_for
 from fixedweight.learner import Learner
 from fixedweight.networks import LSTM1997, Network, check_network, parameter_count
 from fixedweight.scaling import Scaling, identity_scaling
@@ -102,7 +102,8 @@ def derive_seeds(
     """
     network = fit_network(family, network or LSTM1997())
     schedule = (schedule or default_schedule(family)).scaled(effort)
-    _check_arguments(gradient, seeds, seed, network)
+    _check_arguments(seeds, seed, network)
+    algorithm = gradient_for(network, gradient)
     check_family(family.part("train"))
     path = Path(checkpoint) if checkpoint else None
     if path and not path.parent.is_dir():
@@ -115,7 +116,7 @@ def derive_seeds(
         "seeds": seeds,
         "seed": seed,
     }
-    run = _Run(family, network, gradient, schedule, seeds, seed, path, plan)
+    run = _Run(family, network, algorithm, schedule, seeds, seed, path, plan)
     stopped = run.go(on_progress)
     run.select(1)  # a run stopped early may still have rivals
     card = {
@@ -142,7 +143,7 @@ class _Run:
         self,
         family: TaskFamily,
         network: Network,
-        gradient: str,
+        gradient: Gradient,
         schedule: Schedule,
         seeds: int,
         seed: int,
@@ -150,7 +151,7 @@ class _Run:
         plan: dict[str, Any],
     ) -> None:
         self.family, self.network, self.schedule = family.part("train"), network, schedule
-        self.gradient = gradient_for(network, gradient)
+        self.gradient = gradient
         self.seeds, self.path = seeds, path
         self.scaling = family.scaling()
         self.optimizer = make_optimizer(schedule)
@@ -331,13 +332,12 @@ def _learners(
     return learners
 
 
-def _check_arguments(gradient: str, seeds: int, seed: int, network: Network) -> None:
+def _check_arguments(seeds: int, seed: int, network: Network) -> None:
     if not 1 <= seeds <= 1024:
         raise InputError(f"Expected 1 to 1024 seeds, got {seeds}.")
     if not 0 <= seed < 2**32:
         raise InputError(f"Expected a seed from 0 to 2**32 - 1, got {seed}.")
     check_network(network)
-    gradient_for(network, gradient)
 
 
 def _plain(values: Any) -> Any:

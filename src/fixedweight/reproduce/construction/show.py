@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from fixedweight.construction import Stack, rules
 from fixedweight.construction.drawing import draw_construction
 from fixedweight.reproduce.construction.derived import BEGUN, CASES
+from fixedweight.reproduce.judged import markdown
 from fixedweight.reproduce.part import Record
 
 NAMES = {
@@ -35,8 +36,7 @@ def text(records: dict[str, Record]) -> str:
 
 
 def _table(head: list[str], rows: list[list[Any]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+    return markdown([head, *rows])
 
 
 def _certificates(records: dict[str, Record]) -> str:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from fixedweight.reproduce.evolution.measured import FAMILIES, JUDGED, LENGTH, METHODS, SIZES
+from fixedweight.reproduce.judged import markdown
 from fixedweight.reproduce.part import Record
 
 
@@ -13,12 +14,12 @@ def text(records: dict[str, Record]) -> str:
     parts = []
     rules = _rules_by_tasks(records)
     if rules:
-        parts += [RULES_TEXT, _table(_rule_rows(rules)), _best_rules(rules)]
+        parts += [RULES_TEXT, markdown(_rule_rows(rules)), _best_rules(rules)]
     if len(rules) < len(records):
-        parts += [WEIGHTS_TEXT, _table(_weight_rows(records))]
+        parts += [WEIGHTS_TEXT, markdown(_weight_rows(records))]
     sizes = _size_rows(records)
     if len(sizes) > 2:  # more than the names of the columns and one size
-        parts += [SIZES_TEXT, _table(sizes)]
+        parts += [SIZES_TEXT, markdown(sizes)]
     return "\n\n".join(parts)
 
 
@@ -140,11 +141,6 @@ def _spread(values: list[float], times: float = 1.0, form: str = ".4f") -> str:
 
 def _count(n: int) -> str:
     return f"{n / 1e6:.2f} M" if n >= 1_000_000 else f"{n / 1e3:.0f} k"
-
-
-def _table(rows: list[list[str]]) -> str:
-    lines = ["| " + " | ".join(row) + " |" for row in rows]
-    return "\n".join([lines[0], "|" + " --- |" * len(rows[0]), *lines[1:]])
 
 
 COLORS = dict(zip(METHODS, ("tab:blue", "tab:cyan", "tab:red", "tab:orange"), strict=True))
