@@ -153,7 +153,19 @@ class Mixed(Elementwise):
         return {"h": h}, self.squash(h @ params["v"], xp)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Register(Mixed):
+    """A user's own cell that hands what it sees on from unit to unit, so that units share pullbacks
+    though a weight reaches one through the other."""
+
+    def step(self, params, state, inputs, xp):
+        seen = xp.tanh(inputs @ params["w"])[..., :1]
+        h = xp.concatenate([seen, state["h"][..., :-1]], axis=-1)
+        return {"h": h}, self.squash(h @ params["v"], xp)
+
+
 MEMORIES["crosswise"] = Mixed(**SIZES)
+MEMORIES["register"] = Register(**SIZES)
 
 
 def test_traces_are_as_many_as_the_weights_or_fewer():
