@@ -2,6 +2,12 @@
 
 from fixedweight.networks.gated import GRU, LSTM
 from fixedweight.networks.lstm1997 import LSTM1997
+from fixedweight.networks.memory import (
+    DeltaMemory,
+    GatedDeltaMemory,
+    LeastSquaresMemory,
+    Memory,
+)
 from fixedweight.networks.network import (
     Network,
     Params,
@@ -19,6 +25,7 @@ NETWORKS: dict[str, type[Network]] = {
     network.__name__: network
     for network in (
         *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU, SelfReferential),
+        *(DeltaMemory, GatedDeltaMemory, LeastSquaresMemory),
         *(PreviousError, Alternating),
     )
 }
@@ -30,9 +37,13 @@ __all__ = [
     "LSTM1997",
     "NETWORKS",
     "Alternating",
+    "DeltaMemory",
     "Elman",
     "FullyRecurrent",
+    "GatedDeltaMemory",
     "Jordan",
+    "LeastSquaresMemory",
+    "Memory",
     "Network",
     "Params",
     "Presented",

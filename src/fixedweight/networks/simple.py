@@ -127,7 +127,7 @@ def uniform(
     rng: np.random.Generator, name: str, sources: int, units: int, scale: float = 1.0
 ) -> Params:
     """A layer's weights and biases, uniform in [-scale, scale] / sqrt(sources)."""
-    most = scale * sources**-0.5
+    most = scale * max(1, sources) ** -0.5
     return {
         f"w_{name}": rng.uniform(-most, most, (sources, units)),
         f"b_{name}": rng.uniform(-most, most, units),

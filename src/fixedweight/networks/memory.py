@@ -1,0 +1,314 @@
+"""Networks with a linear memory: learned features, and weights on them that a rule keeps.
+
+What a stream has taught lies in a matrix that maps features of the inputs (keys) to values. The
+features, the gates and the readout are shaped by training over tasks; the matrix is rewritten at
+each example, by the delta rule (Schlag, Irie and Schmidhuber, arXiv:2102.11174), by the gated delta
+rule (Yang, Kautz and Hatamizadeh, arXiv:2412.06464), or by recursive least squares with forgetting
+(von Oswald et al., MesaNet, arXiv:2506.05233, in the covariance form of the Kalman filter). A rule
+of your own subclasses `Memory`.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from fixedweight.errors import NetworkError
+from fixedweight.networks.network import Network, Params, State, logistic
+from fixedweight.networks.simple import uniform
+
+NEAR = 1e-3
+"""Targets in [0, 1] nearer to an end than this are not told apart in their log-odds."""
+TINY = 1e-6
+"""Added to squares before their logarithm is taken."""
+SOFT = 0.3
+"""Times logarithms of squares, which brings them to about the size of the other signals."""
+LEAK = 1e-5
+"""The least that a least-squares memory forgets in a step, so that rounding cannot add up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory(Network):
+    """What these networks share: everything but the rule.
+
+    x are the inputs of an example; y the target told with them, which belongs to inputs x'
+    of a step before. For each head, M is its matrix and
+
+        k(x) = ([x h] U + c) * ([x h] V + d),   h = tanh(x W + b)      key: `features` numbers
+        v = [y logit(y)] A + a                                         value (logit for y in [0, 1])
+        e = v - M k(x')                                                what was not foreseen
+        M, ... = rule(M, k(x'), e, gates),   gates = z G + g
+        r = M k(x)                                                     what is foreseen now
+        output = r R + tanh([r doubt z' x h] S + s) T + t
+
+    z collects what gates depend on: y, x', log e^2 and how sure the memory was of itself, and
+    `control` units u, fed back through a gate of their own, u <- f u + (1 - f) tanh(z C + c);
+    z' are the new ones. Several heads forget at different rates, and the readout weighs them.
+    With logistic output the sum is cut off at 0 and 1, so that nothing is bent between.
+
+    Raises:
+        NetworkError: a size that is not positive.
+    """
+
+    gates: ClassVar[int]
+    """Gates of one head."""
+    bias: ClassVar[tuple[float, ...]]
+    """Where each gate begins."""
+    doubts: ClassVar[int] = 0
+    """Numbers by which a head says how sure it is: 0 or 1."""
+
+    heads: int = 2
+    features: int = 8
+    hidden: int = 12
+    control: int = 6
+    delay: int = 0
+    """Steps by which a target comes late."""
+    flagged: bool = False
+    """Whether the last input is 1 where a target has come, and 0 where not."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sizes = {name: getattr(self, name) for name in ("heads", "features", "hidden", "control")}
+        if min(sizes.values()) < 1 or self.delay < 0:
+            raise NetworkError(
+                f"Expected sizes of at least 1 and no negative delay, got {sizes} and "
+                f"delay={self.delay}."
+            )
+        if self.example_size < 0:
+            raise NetworkError(
+                f"Expected input_size to hold the target told ({self.target_size}) and the flag, "
+                f"if any, got {self.input_size}."
+            )
+
+    def fitted(
+        self,
+        *,
+        input_size: int,
+        target_size: int,
+        output: Literal["logistic", "linear"],
+        delay: int,
+        flagged: bool,
+    ) -> "Memory":
+        return replace(
+            self,
+            input_size=input_size,
+            target_size=target_size,
+            output=output,
+            delay=delay,
+            flagged=flagged,
+        )
+
+    @property
+    def example_size(self) -> int:
+        """Numbers in the inputs of an example, without the supplementary ones."""
+        return self.input_size - self.target_size - int(self.flagged)
+
+    @property
+    def told_size(self) -> int:
+        return self.target_size * (2 if self.output == "logistic" else 1)
+
+    @abstractmethod
+    def rule_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
+        """What the rule keeps beside the matrices, each part [*batch, numbers]."""
+
+    @abstractmethod
+    def doubt(self, state: State, key: Any, xp: Any) -> Any:
+        """How unsure each head is of its answer: (state, key [..., head, feature]) ->
+        [..., head * doubts]."""
+
+    @abstractmethod
+    def rule(self, state: State, matrix: Any, key: Any, value: Any, gates: Any, xp: Any) -> State:
+        """One example: (state, matrix [..., head, target, feature], key [..., head, feature], value
+        [..., head, target], gates [..., gate, head]) -> the new "matrix" and what `rule_state`
+        names."""
+
+    def init_params(self, rng: np.random.Generator) -> Params:
+        heads, targets, told = self.heads, self.target_size, self.told_size
+        basis = self.example_size + self.hidden
+        signs = told + self.example_size + heads * (1 + self.doubts) + self.control
+        seen = heads * (targets + self.doubts) + self.control + basis
+        params = {
+            **uniform(rng, "hidden", self.example_size, self.hidden),
+            **uniform(rng, "key", basis, heads * self.features),
+            **uniform(rng, "key_gate", basis, heads * self.features),
+            **uniform(rng, "value", told, heads * targets, 0.1),
+            **uniform(rng, "gates", signs, self.gates * heads),
+            **uniform(rng, "control", signs, 2 * self.control),
+            "w_recall": np.tile(np.eye(targets), (heads, 1)) / heads
+            + rng.uniform(-0.1, 0.1, (heads * targets, targets)),
+            **uniform(rng, "seen", seen, self.hidden),
+            **uniform(rng, "output", self.hidden, targets, 0.3),
+        }
+        params["b_key_gate"] += 1.0  # keys begin nearly linear
+        params["w_value"] += np.tile(np.eye(told, targets), heads)  # targets begin as they are
+        params["b_gates"] += np.repeat(self.bias, heads)
+        params["b_control"][: self.control] += 1.0
+        return params
+
+    def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
+        keys = self.heads * self.features
+        return {
+            "inputs": xp.zeros((*batch, (self.delay + 1) * self.example_size)),
+            "keys": xp.zeros((*batch, (self.delay + 1) * keys)),
+            "control": xp.zeros((*batch, self.control)),
+            "matrix": xp.zeros((*batch, self.target_size * keys)),
+            **self.rule_state(params, batch, xp),
+        }
+
+    def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
+        x = inputs[..., : self.example_size]
+        basis = xp.concatenate([x, xp.tanh(_affine(x, params, "hidden"))], axis=-1)
+        key = _affine(basis, params, "key") * _affine(basis, params, "key_gate")
+        learned = self._learn(params, state, inputs, xp)
+        answers = self._by_head(key)
+        recall = xp.reshape(_recall(self._matrix(learned), answers, xp), (*x.shape[:-1], -1))
+        doubt = self.doubt(learned, answers, xp)
+        seen = xp.concatenate([recall, doubt, learned["control"], basis], axis=-1)
+        hidden = xp.tanh(_affine(seen, params, "seen"))
+        output = recall @ params["w_recall"] + _affine(hidden, params, "output")
+        waiting = {
+            "inputs": xp.concatenate([state["inputs"][..., x.shape[-1] :], x], axis=-1),
+            "keys": xp.concatenate([state["keys"][..., key.shape[-1] :], key], axis=-1),
+        }
+        return learned | waiting, self.squash(output, xp)
+
+    def squash(self, values: Any, xp: Any) -> Any:
+        return xp.clip(values, 0.0, 1.0) if self.output == "logistic" else values
+
+    def _learn(self, params: Params, state: State, inputs: Any, xp: Any) -> State:
+        """The state after the target told now; as it was where none has come."""
+        n, targets = self.example_size, self.target_size
+        told = target = inputs[..., n : n + targets]
+        if self.output == "logistic":
+            between = xp.clip(target, NEAR, 1.0 - NEAR)
+            odds = 0.5 * (xp.log(between) - xp.log(1.0 - between))
+            told = xp.concatenate([target, odds], axis=-1)
+        key = self._by_head(state["keys"][..., : self.heads * self.features])
+        matrix = self._matrix(state)
+        value = _affine(told, params, "value")
+        value = xp.reshape(value, (*value.shape[:-1], self.heads, targets))
+        error = value - _recall(matrix, key, xp)
+        surprise = SOFT * xp.log(TINY + xp.sum(error * error, axis=-1))
+        doubt = self.doubt(state, key, xp)
+        before = state["inputs"][..., :n]
+        signs = xp.concatenate([told, before, surprise, doubt, state["control"]], axis=-1)
+        gates = _affine(signs, params, "gates")
+        gates = xp.reshape(gates, (*gates.shape[:-1], self.gates, self.heads))
+        net = _affine(signs, params, "control")
+        keep = logistic(net[..., : self.control], xp)
+        control = keep * state["control"] + (1.0 - keep) * xp.tanh(net[..., self.control :])
+        new = {"control": control, **self.rule(state, matrix, key, value, gates, xp)}
+        if self.flagged:
+            come = inputs[..., -1:] > 0.5
+            new = {name: xp.where(come, part, state[name]) for name, part in new.items()}
+        return new
+
+    def _by_head(self, key: Any) -> Any:
+        return key.reshape((*key.shape[:-1], self.heads, self.features))
+
+    def _matrix(self, state: State) -> Any:
+        flat = state["matrix"]
+        return flat.reshape((*flat.shape[:-1], self.heads, self.target_size, self.features))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeltaMemory(Memory):
+    """The delta rule, M <- M + b e k' / |k|^2, b = logistic(gate): arXiv:2102.11174, eq. 23."""
+
+    gates: ClassVar[int] = 1
+    bias: ClassVar[tuple[float, ...]] = (0.0,)
+
+    def rule_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
+        return {}
+
+    def doubt(self, state: State, key: Any, xp: Any) -> Any:
+        return key[..., 0, :0]
+
+    def rule(self, state: State, matrix: Any, key: Any, value: Any, gates: Any, xp: Any) -> State:
+        return self.rewrite(state, matrix, key, value, gates[..., 0, :], xp)
+
+    def rewrite(self, state: State, matrix: Any, key: Any, value: Any, net: Any, xp: Any) -> State:
+        rate = logistic(net, xp) / (TINY + xp.sum(key * key, axis=-1))
+        error = rate[..., None] * (value - _recall(matrix, key, xp))
+        matrix = matrix + error[..., None] * key[..., None, :]
+        return {"matrix": xp.reshape(matrix, state["matrix"].shape)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatedDeltaMemory(DeltaMemory):
+    """The delta rule after forgetting: M <- a M, a = logistic(gate): arXiv:2412.06464, eq. 10."""
+
+    gates: ClassVar[int] = 2
+    bias: ClassVar[tuple[float, ...]] = (0.0, 5.0)
+
+    def rule(self, state: State, matrix: Any, key: Any, value: Any, gates: Any, xp: Any) -> State:
+        kept = logistic(gates[..., 1, :], xp)[..., None, None] * matrix
+        return self.rewrite(state, kept, key, value, gates[..., 0, :], xp)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeastSquaresMemory(Memory):
+    """Recursive least squares: each head's M is the posterior mean of a Bayesian linear model.
+
+    With P the covariance (P = I, M = 0 before the first example), a in (0, 1) how much is kept and
+    n > 0 the noise, both by gate,
+
+        P <- a P + (1 - a) I,   M <- a M,
+        M <- M + (v - M k) k'P / (k'P k + n),   P <- P - P k k'P / (k'P k + n),
+
+    so forgetting leads back to the prior, at once where a surprise says that the task has changed.
+    `doubt` is the logarithm of k'P k, the variance of the answer.
+    """
+
+    gates: ClassVar[int] = 2
+    bias: ClassVar[tuple[float, ...]] = (6.0, -3.0)
+    doubts: ClassVar[int] = 1
+
+    def rule_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
+        prior = np.tile(np.eye(self.features).reshape(-1), self.heads)
+        return {"covariance": xp.zeros((*batch, prior.size)) + xp.asarray(prior)}
+
+    def doubt(self, state: State, key: Any, xp: Any) -> Any:
+        spread = xp.sum(_times(self._covariance(state), key, xp) * key, axis=-1)
+        return SOFT * xp.log(TINY + xp.maximum(spread, 0.0))
+
+    def rule(self, state: State, matrix: Any, key: Any, value: Any, gates: Any, xp: Any) -> State:
+        keep = ((1.0 - LEAK) * logistic(gates[..., 0, :], xp))[..., None, None]
+        prior = xp.asarray(np.eye(self.features), dtype=matrix.dtype)
+        covariance = keep * self._covariance(state) + (1.0 - keep) * prior
+        matrix = keep * matrix
+        spread = _times(covariance, key, xp)
+        noise = LEAK + _softplus(gates[..., 1, :], xp)
+        variance = xp.maximum(xp.sum(spread * key, axis=-1), 0.0) + noise
+        gain = spread / variance[..., None]
+        error = value - _recall(matrix, key, xp)
+        matrix = matrix + error[..., None] * gain[..., None, :]
+        covariance = covariance - gain[..., None] * spread[..., None, :]
+        return {
+            "matrix": xp.reshape(matrix, state["matrix"].shape),
+            "covariance": xp.reshape(covariance, state["covariance"].shape),
+        }
+
+    def _covariance(self, state: State) -> Any:
+        flat = state["covariance"]
+        return flat.reshape((*flat.shape[:-1], self.heads, self.features, self.features))
+
+
+def _softplus(x: Any, xp: Any) -> Any:
+    """log(1 + exp(x)), written so that no x overflows."""
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def _affine(x: Any, params: Params, name: str) -> Any:
+    return x @ params[f"w_{name}"] + params[f"b_{name}"]
+
+
+def _recall(matrix: Any, key: Any, xp: Any) -> Any:
+    """[..., head, target, feature] on [..., head, feature]: [..., head, target]"""
+    return xp.sum(matrix * key[..., None, :], axis=-1)
+
+
+def _times(square: Any, key: Any, xp: Any) -> Any:
+    """[..., head, feature, feature] on [..., head, feature]"""
+    return xp.sum(square * key[..., None, :], axis=-1)
