@@ -27,9 +27,12 @@ from fixedweight.networks import (
     LSTM1997,
     NETWORKS,
     Alternating,
+    DeltaMemory,
     Elman,
     FullyRecurrent,
+    GatedDeltaMemory,
     Jordan,
+    LeastSquaresMemory,
     Network,
     PreviousError,
     SelfReferential,
@@ -76,6 +79,10 @@ OF_KIND = {
     "LSTM": LSTM(**SIZES, hidden=3),
     "GRU": GRU(**SIZES, hidden=3),
     "SelfReferential": SelfReferential(**SIZES, hidden=2),
+    **{
+        kind.__name__: kind(**(SIZES | {"input_size": 3}), heads=1, features=2, hidden=2, control=1)
+        for kind in (DeltaMemory, GatedDeltaMemory, LeastSquaresMemory)
+    },
     "PreviousError": PreviousError(GRU(hidden=2), **(SIZES | {"input_size": 3})),
     "Alternating": Alternating(Elman(hidden=2), **(SIZES | {"input_size": 3})),
 }

@@ -135,14 +135,17 @@ class Memory(Network):
             **uniform(rng, "value", told, heads * targets, 0.1),
             **uniform(rng, "gates", signs, self.gates * heads),
             **uniform(rng, "control", signs, 2 * self.control),
-            "w_recall": np.tile(np.eye(targets), (heads, 1)) / heads
-            + rng.uniform(-0.1, 0.1, (heads * targets, targets)),
+            "w_recall": rng.uniform(-0.1, 0.1, (heads * targets, targets)),
             **uniform(rng, "seen", seen, self.hidden),
             **uniform(rng, "output", self.hidden, targets, 0.3),
         }
-        params["b_key_gate"] += 1.0  # keys begin nearly linear
-        params["w_value"] += np.tile(np.eye(told, targets), heads)  # targets begin as they are
-        params["b_gates"] += np.repeat(self.bias, heads)
+        # around 1, so that keys begin nearly linear
+        params["b_key_gate"] = rng.uniform(0.5, 1.5, heads * self.features)
+        for i in range(targets):  # targets are stored and recalled as they are, at first
+            params["w_value"][i, i::targets] += 1.0
+            params["w_recall"][i::targets, i] += 1.0 / heads
+        for i, begin in enumerate(self.bias):
+            params["b_gates"][i * heads : (i + 1) * heads] += begin
         params["b_control"][: self.control] += 1.0
         return params
 
