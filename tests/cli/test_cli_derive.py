@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -12,7 +13,15 @@ from fixedweight.cli.choose import PLAIN, network, presented, simulator, under_c
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.families import Boolean, Late, Missing, Noisy, Quadratic, Switching, TaskFamily
 from fixedweight.learner import Learner
-from fixedweight.networks import GRU, LSTM1997, Alternating, Jordan, PreviousError
+from fixedweight.networks import (
+    GRU,
+    LSTM1997,
+    Alternating,
+    Jordan,
+    LeastSquaresMemory,
+    PreviousError,
+)
+from fixedweight.training import default_network
 
 TINY = ("--effort", "0.01", "--seeds", "2", "--cells", "2", "--hidden", "1")
 FAMILIES = """
@@ -167,8 +176,12 @@ def test_each_topology_is_the_one_asked_for():
         blocks=4, block_size=2, hidden=0, second=9, gate_sources=False
     )
     for name, kind in PLAIN.items():
-        assert asked(name) == kind()
-        assert asked(name, hidden=3) == kind(hidden=3)
+        usual_of = kind(heads=1) if kind is LeastSquaresMemory else kind()  # one where no switches
+        assert asked(name) == usual_of
+        assert asked(name, hidden=3) == replace(usual_of, hidden=3)
+    assert asked(None) == default_network(Boolean())
+    assert asked(None, cells=6) == LSTM1997()  # by its own options
+    assert asked(None, family=Switching(Boolean(), every=50), hidden=3).heads == 2
 
 
 def test_each_form_is_the_one_asked_for():
@@ -274,7 +287,7 @@ BAD = {
     "out folder": (("boolean", "--out", "no/x.safetensors"), "--out to name a .safetensors file"),
     "out a folder": (("boolean", "--out", "dir.safetensors"), "--out to name a .safetensors file"),
     "cells": (("boolean", "--cells", 0), "at least one block"),
-    "hidden": (("boolean", "--hidden", -1), "no negative layer"),
+    "hidden": (("boolean", "--hidden", -1), "sizes of at least 1"),
     "network": (("boolean", "--network", "Hopfield"), "a network among LSTM1997, Elman, Jordan"),
     "cells of a GRU": (("boolean", "--network", "GRU", "--cells", 4), "with LSTM1997 alone, not"),
     "gates of Elman's": (("boolean", "--network", "Elman", "--no-gate-sources"), "LSTM1997 alone"),

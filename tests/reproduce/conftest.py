@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fixedweight.learner import Learner
-from fixedweight.reproduce.part import Work
+from fixedweight.parts.part import Work
 from fixedweight.scaling import identity_scaling
 from fixedweight.training import fit_network
 

@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from fixedweight.construction import Stack, rules
 from fixedweight.families import Semilinear
-from fixedweight.reproduce import PARTS, Work
+from fixedweight.parts import Work
+from fixedweight.reproduce import PARTS
 from fixedweight.reproduce.construction import derived, measured
 from fixedweight.reproduce.construction.show import draw, text
 from fixedweight.training import Schedule, Stage

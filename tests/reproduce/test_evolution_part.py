@@ -5,7 +5,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from fixedweight.evolution import DELTA_RULE
-from fixedweight.reproduce import PARTS, Work
+from fixedweight.parts import Work
+from fixedweight.reproduce import PARTS
 from fixedweight.reproduce.evolution import PART, measured
 from fixedweight.reproduce.evolution.measured import METHODS
 from fixedweight.reproduce.evolution.shown import kind

@@ -7,7 +7,8 @@ from matplotlib.figure import Figure
 
 from fixedweight.families import Boolean
 from fixedweight.networks import LSTM1997, Alternating, PreviousError
-from fixedweight.reproduce import Work, inputs
+from fixedweight.parts import Work
+from fixedweight.reproduce import inputs
 from fixedweight.reproduce.inputs import FORMS, PART
 from fixedweight.training import Schedule, Stage
 

@@ -1,8 +1,10 @@
-"""The command line: derive a learner, run it on a table, show what it is; bring back the paper."""
+"""The command line: derive a learner, run it on a table, show what it is; bring back the paper,
+hold networks against the best possible."""
 
 import typer
 
 from fixedweight.cli.derive import derive
+from fixedweight.cli.leaderboard import leaderboard
 from fixedweight.cli.reproduce import reproduce
 from fixedweight.cli.run import run
 from fixedweight.cli.show import show
@@ -17,5 +19,6 @@ app.command()(derive)
 app.command()(run)
 app.command()(show)
 app.command()(reproduce)
+app.command()(leaderboard)
 
 __all__ = ["app"]

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,7 @@ from fixedweight.networks import (
     Presented,
     PreviousError,
 )
+from fixedweight.training import default_network
 
 FAMILIES = {"boolean": Boolean, "semilinear": Semilinear, "quadratic": Quadratic}
 PLAIN = {name: kind for name, kind in NETWORKS.items() if not issubclass(kind, Presented)}
@@ -122,7 +124,7 @@ def under_conditions(
 
 def network(
     family: TaskFamily,
-    name: str,
+    name: str | None,
     *,
     cells: int | None,
     block_size: int | None,
@@ -130,17 +132,23 @@ def network(
     second: int | None,
     gate_sources: bool,
 ) -> Network:
-    """A network by name; of the LSTM of 1997 the paper's for the family (Table 1). Any size that
-    is given replaces the usual one."""
-    if name not in PLAIN:
+    """A network by name, the default one without; of the LSTM of 1997, which its own options name
+    as well, the paper's for the family (Table 1). Any size given replaces the usual one."""
+    of_1997 = not gate_sources or any(size is not None for size in (cells, block_size, second))
+    if name is None and of_1997:
+        name = LSTM1997.__name__
+    if name is not None and name not in PLAIN:
         raise InputError(f"Expected a network among {', '.join(PLAIN)}, got {name!r}.")
     if name != LSTM1997.__name__:
-        if not gate_sources or any(size is not None for size in (cells, block_size, second)):
+        if of_1997:
             raise InputError(
                 "Expected --cells, --block-size, --second and --no-gate-sources with LSTM1997 "
                 f"alone, not with {name}."
             )
         sizes: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
+        usual = default_network(family)
+        if name is None or PLAIN[name] is type(usual):
+            return replace(usual, **sizes)
         return PLAIN[name](**sizes)
     four_layers = family.name == "quadratic"
     cells = cells if cells is not None else 12 if four_layers else 6

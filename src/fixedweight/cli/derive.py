@@ -39,9 +39,13 @@ def derive(
     ] = None,
     order: Annotated[str | None, typer.Option(help="table column that orders rows")] = None,
     network: Annotated[
-        str,
-        typer.Option(help="LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU or SelfReferential"),
-    ] = "LSTM1997",
+        str | None,
+        typer.Option(
+            help="LeastSquaresMemory (the default), GatedDeltaMemory, DeltaMemory, LSTM1997 (the "
+            "paper's), LSTM, GRU, Elman, Jordan, FullyRecurrent or SelfReferential",
+            show_default=False,
+        ),
+    ] = None,
     cells: Annotated[int | None, typer.Option(help="memory cells of LSTM1997")] = None,
     block_size: Annotated[
         int | None, typer.Option(help="cells of LSTM1997 that share gates")
@@ -110,6 +114,8 @@ def derive(
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
+    if network is None and (supplement, presentation) != ("target", "vector"):
+        network = "LSTM1997"  # a linear memory stores targets, told with the next inputs
     chosen_network = choose.presented(
         choose.network(
             chosen,
@@ -123,7 +129,7 @@ def derive(
         supplement=supplement,
         presentation=presentation,
     )
-    schedule = default_schedule(chosen)
+    schedule = default_schedule(chosen, chosen_network)
     if learning_rate is not None:
         schedule = dataclasses.replace(schedule, learning_rate=learning_rate)
     checkpoint = path.with_suffix(".checkpoint")

@@ -24,7 +24,8 @@ def reproduce(
     """
     for module in ("jax", "sklearn", "evosax"):
         require(module, "reproduce")
-    from fixedweight.reproduce import PARTS, measure, shown
+    from fixedweight.parts import measure, shown
+    from fixedweight.reproduce import PARTS
 
     unknown = [name for name in parts or () if name not in PARTS]
     if unknown:

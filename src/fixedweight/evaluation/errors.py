@@ -82,11 +82,13 @@ class Units:
         return [float(t / n) if n else None for t, n in zip(total, count, strict=True)]
 
 
-def examples_to_learn(curve: list[float | None], variance: float) -> int | None:
+def examples_to_learn(
+    curve: list[float | None], variance: float, share: float = LEARNED
+) -> int | None:
     """The number of examples after which a task is learned, and stays so.
 
     The smallest n such that the mean squared error after n examples, and after every larger number
-    up to the end of the curve, is at most a tenth (`LEARNED`) of the targets' variance. None if
+    up to the end of the curve, is at most that `share` of the targets' variance. None if
     that is never so, or if no error is known.
     """
     last = None
@@ -94,7 +96,7 @@ def examples_to_learn(curve: list[float | None], variance: float) -> int | None:
         error = curve[n]
         if error is None:
             continue
-        if not error <= LEARNED * variance:  # nor where it is NaN
+        if not error <= share * variance:  # nor where it is NaN
             break
         last = n
     return last

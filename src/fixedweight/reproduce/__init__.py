@@ -1,5 +1,6 @@
 """The paper, part by part: each measured by one command, beside the paper's own figures."""
 
+from fixedweight.parts import Part
 from fixedweight.reproduce import (
     ablations,
     comparison,
@@ -10,8 +11,6 @@ from fixedweight.reproduce import (
     probing,
     table1,
 )
-from fixedweight.reproduce.part import Cell, Part, Record, Work
-from fixedweight.reproduce.run import load, measure, shown
 
 PARTS: dict[str, Part] = {
     part.name: part
@@ -28,4 +27,4 @@ PARTS: dict[str, Part] = {
 }
 """By the name that `fixedweight reproduce` takes, in the paper's order."""
 
-__all__ = ["PARTS", "Cell", "Part", "Record", "Work", "load", "measure", "shown"]
+__all__ = ["PARTS"]

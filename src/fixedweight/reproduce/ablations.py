@@ -18,8 +18,8 @@ from fixedweight.evaluation import squared_errors
 from fixedweight.families import Boolean, Missing, Quadratic, Semilinear, Stream, TaskFamily
 from fixedweight.networks import LSTM1997
 from fixedweight.oracles import oracle_for
-from fixedweight.reproduce.judged import spread
-from fixedweight.reproduce.part import Cell, Part, Record, Work
+from fixedweight.parts.judged import spread
+from fixedweight.parts.part import Cell, Part, Record, Work
 from fixedweight.training import Schedule, Stage
 
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from fixedweight.families import Boolean, Quadratic, Semilinear, TaskFamily
 from fixedweight.networks import GRU, LSTM, LSTM1997, Elman, FullyRecurrent, Jordan, Network
-from fixedweight.reproduce.judged import derive_and_judge, markdown, spread
-from fixedweight.reproduce.part import Cell, Part, Record, Work
+from fixedweight.parts.judged import derive_and_judge, markdown, spread
+from fixedweight.parts.part import Cell, Part, Record, Work
 from fixedweight.training import Schedule, Stage, online_descent
 
 RATES = {"today": (0.01, 0.03, 0.1), "2001": (0.03, 0.1, 0.3)}

@@ -16,8 +16,8 @@ from matplotlib.figure import Figure
 from fixedweight.families import Boolean, Stream, Switching, TaskFamily
 from fixedweight.learner import Learner
 from fixedweight.oracles import oracle_for
-from fixedweight.reproduce.judged import markdown
-from fixedweight.reproduce.part import Cell, Part, Record, Work
+from fixedweight.parts.judged import markdown
+from fixedweight.parts.part import Cell, Part, Record, Work
 from fixedweight.reproduce.table1 import ROWS
 
 PERIOD = 256

@@ -17,8 +17,8 @@ from fixedweight.evaluation import examples_to_learn, squared_errors
 from fixedweight.families import Boolean, Stream
 from fixedweight.networks import LSTM1997, Alternating, Network, PreviousError
 from fixedweight.oracles import oracle_for
-from fixedweight.reproduce.judged import spread
-from fixedweight.reproduce.part import Cell, Part, Record, Work
+from fixedweight.parts.judged import spread
+from fixedweight.parts.part import Cell, Part, Record, Work
 from fixedweight.training import Schedule, default_schedule
 
 FORMS: dict[str, Callable[[Network], Network]] = {

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from fixedweight.families import Boolean, Quadratic, Semilinear
 from fixedweight.networks import LSTM1997
+from fixedweight.parts.part import Cell, Part, Record, Work
 from fixedweight.probing import (
     Recording,
     countdown,
@@ -19,7 +20,6 @@ from fixedweight.probing import (
     shuffled,
     untrained,
 )
-from fixedweight.reproduce.part import Cell, Part, Record, Work
 from fixedweight.training import Schedule, Stage
 
 SMALLEST = 0.1

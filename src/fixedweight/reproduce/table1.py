@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from fixedweight.families import Boolean, Quadratic, Semilinear, Switching, TaskFamily
 from fixedweight.networks import LSTM1997, Network
-from fixedweight.reproduce.judged import derive_and_judge, kept, markdown, spread
-from fixedweight.reproduce.part import Cell, Part, Record, Work
+from fixedweight.parts.judged import derive_and_judge, kept, markdown, spread
+from fixedweight.parts.part import Cell, Part, Record, Work
 from fixedweight.training import Schedule, Stage, online_descent
 
 THREE_LAYERS = LSTM1997()

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from fixedweight.errors import InputError
 from fixedweight.families import TaskFamily
+from fixedweight.networks import Memory, Network
 
 
 @dataclass(frozen=True)
@@ -129,10 +130,14 @@ def online_descent(
     )
 
 
-def default_schedule(family: TaskFamily) -> Schedule:
-    """A course that suits a family by the length of its tasks and whether they switch."""
+def default_schedule(family: TaskFamily, network: Network | None = None) -> Schedule:
+    """A course that suits a family, by the length of its tasks and whether they switch, and a
+    network: those with a linear memory need not discover how to remember, and take fewer updates
+    at a lower rate."""
     n = family.examples
     short = min(n, 20)
+    if isinstance(network, Memory):
+        return _for_memory(family, short)
     if family.switches:
         return Schedule(
             (
@@ -149,3 +154,23 @@ def default_schedule(family: TaskFamily) -> Schedule:
     elif n > short:
         stages.append(Stage(n, 128, 6000))
     return Schedule(tuple(stages), learning_rate=0.1)
+
+
+def _for_memory(family: TaskFamily, short: int) -> Schedule:
+    n = family.examples
+    if family.switches:
+        return Schedule(
+            (
+                Stage(short, 128, 300, hazard=0.0),
+                Stage(64, 64, 1500, hazard=1 / 32),
+                Stage(max(n, 128), 32, 800, hazard=min(1 / 32, 2 / n)),
+                Stage(2 * max(n, 64), 32, 400),
+            ),
+            learning_rate=0.05,
+        )
+    stages = [Stage(short, 128, 300)]
+    if n > short:
+        stages.append(Stage(min(n, 64), 128, 1500))
+    if n > 64:
+        stages.append(Stage(n, 32, 300))
+    return Schedule(tuple(stages), learning_rate=0.05)

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from functools import partial
 
 from fixedweight.construction import rules
+from fixedweight.parts.part import Cell, Part
 from fixedweight.reproduce.construction import derived, measured
 from fixedweight.reproduce.construction.show import draw, text
-from fixedweight.reproduce.part import Cell, Part
 
 
 def cells(quick: bool) -> dict[str, Cell]:

@@ -12,7 +12,7 @@ from fixedweight.evaluation.evaluate import squared_errors
 from fixedweight.families import Boolean, Family, Quadratic, Semilinear, Stream
 from fixedweight.networks import LSTM1997, Network
 from fixedweight.oracles import oracle_for
-from fixedweight.reproduce.part import Record, Work
+from fixedweight.parts.part import Record, Work
 from fixedweight.training import Schedule, Stage
 
 SEEDS = 3

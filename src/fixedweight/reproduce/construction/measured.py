@@ -19,7 +19,7 @@ from fixedweight.construction import (
 from fixedweight.construction.certificate import predictions
 from fixedweight.construction.reference import run
 from fixedweight.families import Semilinear
-from fixedweight.reproduce.part import Record, Work
+from fixedweight.parts.part import Record, Work
 
 STACK = Stack((2, 3, 1), output="logistic")
 RULE = rules.backpropagation(4.0)

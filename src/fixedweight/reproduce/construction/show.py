@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from fixedweight.construction import Stack, rules
 from fixedweight.construction.drawing import draw_construction
+from fixedweight.parts.judged import markdown
+from fixedweight.parts.part import Record
 from fixedweight.reproduce.construction.derived import BEGUN, CASES
-from fixedweight.reproduce.judged import markdown
-from fixedweight.reproduce.part import Record
 
 NAMES = {
     "compiled": "compiled rule, trained",

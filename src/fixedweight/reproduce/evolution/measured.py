@@ -23,7 +23,7 @@ from fixedweight.evolution import (
 from fixedweight.families import Boolean, Semilinear, Stream, TaskFamily
 from fixedweight.networks import LSTM1997, Elman, Network, Params, parameter_count
 from fixedweight.oracles import oracle_for
-from fixedweight.reproduce.part import Cell, Record, Work
+from fixedweight.parts.part import Cell, Record, Work
 from fixedweight.training import fit_network
 from fixedweight.training.loop import seen
 

@@ -5,9 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fixedweight.parts.judged import markdown
+from fixedweight.parts.part import Record
 from fixedweight.reproduce.evolution.measured import FAMILIES, JUDGED, LENGTH, METHODS, SIZES
-from fixedweight.reproduce.judged import markdown
-from fixedweight.reproduce.part import Record
 
 
 def text(records: dict[str, Record]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from fixedweight.evaluation import evaluate_all
 from fixedweight.families import TaskFamily
 from fixedweight.networks import Network
-from fixedweight.reproduce.part import Record, Work
+from fixedweight.parts.part import Record, Work
 from fixedweight.training import Schedule
 
 MAPPINGS = 100

@@ -1,4 +1,4 @@
-"""A part of the paper that one command brings back, cut into cells that are measured one by one."""
+"""What one command measures, cut into cells that are measured one by one and kept."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,10 +56,12 @@ class Part:
 
     name: str
     title: str
-    """What of the paper it brings back, in one sentence."""
+    """What it says, in one sentence."""
     cells: Callable[[bool], dict[str, Cell]]
     """quick -> the cells by permanent id; `quick` asks for the same, rougher, in a minute."""
     text: Callable[[dict[str, Record]], str]
     """The records by cell, as Markdown; cells may be missing."""
     draw: Callable[[dict[str, Record], Figure], None]
     """The same as a figure; cells may be missing."""
+    command: str = "fixedweight reproduce"
+    """The command that measures it, which takes its name."""

@@ -5,14 +5,14 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from fixedweight.errors import LearnerFileError
-from fixedweight.reproduce.part import Part, Record, Work
+from fixedweight.parts.part import Part, Record, Work
 
 QUICK = "A quick run: few updates and seeds, to see that all works. Its figures say little."
 
@@ -27,6 +27,7 @@ def measure(
     quick: bool,
     say: Callable[[str], None],
     done: Callable[[str], None],
+    only: Collection[str] | None = None,
 ) -> None:
     """Measure the cells that are not stored yet; store each as it is done, write text and figure.
 
@@ -34,6 +35,7 @@ def measure(
         part, folder, quick: what to measure, and where results are kept.
         say: shows how far the cell at work is.
         done: told of each cell once it is stored.
+        only: the cells to measure; all by default.
 
     Raises:
         LearnerFileError: the stored results are damaged.
@@ -43,7 +45,7 @@ def measure(
     stored = load(part, folder, quick)
     cells = part.cells(quick)
     for i, (name, cell) in enumerate(cells.items()):
-        if name in stored:
+        if name in stored or (only is not None and name not in only):
             continue
         label = f"{part.name} {i + 1}/{len(cells)} {name}"
         say(label)
@@ -88,7 +90,7 @@ def load(part: Part, folder: Path, quick: bool) -> dict[str, Record]:
         return dict(json.loads(path.read_text())["cells"])
     except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise LearnerFileError(
-            f"Expected results of `fixedweight reproduce {part.name}` at {str(path)!r}, but "
+            f"Expected results of `{part.command} {part.name}` at {str(path)!r}, but "
             f"{type(error).__name__}: {error}. Delete the file to measure them again."
         ) from error
 
@@ -102,7 +104,7 @@ def shown(part: Part, folder: Path, quick: bool) -> str:
     stored = load(part, folder, quick)
     ordered = {name: stored[name] for name in part.cells(quick) if name in stored}
     if not ordered:
-        return f"Nothing measured yet in {folder}: fixedweight reproduce {part.name}"
+        return f"Nothing measured yet in {folder}: {part.command} {part.name}"
     try:
         text = part.text(ordered)
     except (KeyError, IndexError, TypeError, ValueError) as error:
@@ -116,7 +118,7 @@ def shown(part: Part, folder: Path, quick: bool) -> str:
 def _made_by(part: Part, quick: bool) -> dict[str, Any]:
     packages = ("fixedweight", "jax", "numpy", "optax")
     return {
-        "command": f"fixedweight reproduce {part.name}{' --quick' if quick else ''}",
+        "command": f"{part.command} {part.name}{' --quick' if quick else ''}",
         "versions": {name: importlib.metadata.version(name) for name in packages},
         "python": platform.python_version(),
         "cores": os.cpu_count(),
