@@ -352,3 +352,8 @@ def test_a_seed_out_of_range_is_refused(command, untrained, seed):
     code, _, err = command("derive", "boolean", "--seed", seed)
     assert code == 2
     assert "--seed" in err
+
+
+def test_a_leaderboard_of_what_is_not_there_is_refused(refused):
+    assert "Expected families among boolean-2" in refused("leaderboard", "cubic")
+    assert "Expected networks among" in refused("leaderboard", "--network", "Hopfield")

@@ -10,6 +10,7 @@ from fixedweight.oracles.dispatch import (
 from fixedweight.oracles.least_squares import LeastSquares
 from fixedweight.oracles.oracle import Kind, Oracle
 from fixedweight.oracles.polytope import Polytope
+from fixedweight.oracles.run_lengths import RunLengths
 
 __all__ = [
     "BooleanFilter",
@@ -17,6 +18,7 @@ __all__ = [
     "LeastSquares",
     "Oracle",
     "Polytope",
+    "RunLengths",
     "boolean_floor",
     "oracle_for",
     "quadratic_least_squares",

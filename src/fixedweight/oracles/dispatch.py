@@ -24,6 +24,7 @@ from fixedweight.oracles.least_squares import LeastSquares
 from fixedweight.oracles.link import HalfTanh, Linear
 from fixedweight.oracles.oracle import Oracle
 from fixedweight.oracles.polytope import Polytope
+from fixedweight.oracles.run_lengths import RunLengths
 
 DRAWS = 32768
 """Tasks from which the prior of quadratics scaled one by one is measured."""
@@ -51,8 +52,12 @@ def oracle_for(family: TaskFamily) -> Oracle | None:
         return _boolean(base, switching, family.delay)
     if type(base) is Semilinear and not noise and switching is None:
         return semilinear_polytope(base, delay=family.delay)
-    if type(base) is Quadratic and switching is None:
-        return quadratic_least_squares(base, noise=noise, delay=family.delay)
+    if type(base) is Quadratic:
+        if switching is None:
+            return quadratic_least_squares(base, noise=noise, delay=family.delay)
+        return None if family.delay else quadratic_runs(base, switching.chance, noise=noise)
+    if type(base) is Semilinear and not noise and switching and not family.delay:
+        return semilinear_runs(base, switching.chance)
     return None
 
 
@@ -136,6 +141,30 @@ def quadratic_least_squares(
         *((LOW, HIGH) if family.scale == "task" else ()),
         delay=delay,
         note=_tightness(family, noise),
+    )
+
+
+def quadratic_runs(family: Quadratic, hazard: float, *, noise: float = 0.0) -> RunLengths:
+    """The mixture over run lengths for quadratics that switch by chance `hazard`."""
+    within = quadratic_least_squares(family, noise=noise)
+    note = (
+        "A mixture of least squares over the times of the last switch, from the prior's moments: "
+        "a bound from above, since coefficients are not Gaussian."
+    )
+    return RunLengths(
+        within.features, within.mean, within.covariance, hazard, noise=noise, note=note
+    )
+
+
+def semilinear_runs(family: Semilinear, hazard: float) -> RunLengths:
+    """The mixture over run lengths for semi-linear functions that switch by chance `hazard`."""
+    size = family.inputs + 1
+    note = (
+        "A mixture, over the times of the last switch, of least squares before the link: a bound "
+        "from above, since weights are uniform and not Gaussian."
+    )
+    return RunLengths(
+        affine, np.zeros(size), np.eye(size) / 3.0, hazard, link="half tanh", note=note
     )
 
 

@@ -134,10 +134,10 @@ def default_schedule(family: TaskFamily, network: Network | None = None) -> Sche
     """A course that suits a family, by the length of its tasks and whether they switch, and a
     network: those with a linear memory need not discover how to remember, and take fewer updates
     at a lower rate."""
+    if isinstance(network, Memory):
+        return _for_memory(family)
     n = family.examples
     short = min(n, 20)
-    if isinstance(network, Memory):
-        return _for_memory(family, short)
     if family.switches:
         return Schedule(
             (
@@ -156,21 +156,16 @@ def default_schedule(family: TaskFamily, network: Network | None = None) -> Sche
     return Schedule(tuple(stages), learning_rate=0.1)
 
 
-def _for_memory(family: TaskFamily, short: int) -> Schedule:
+def _for_memory(family: TaskFamily) -> Schedule:
     n = family.examples
     if family.switches:
-        return Schedule(
-            (
-                Stage(short, 128, 300, hazard=0.0),
-                Stage(64, 64, 1500, hazard=1 / 32),
-                Stage(max(n, 128), 32, 800, hazard=min(1 / 32, 2 / n)),
-                Stage(2 * max(n, 64), 32, 400),
-            ),
-            learning_rate=0.05,
-        )
-    stages = [Stage(short, 128, 300)]
-    if n > short:
-        stages.append(Stage(min(n, 64), 128, 1500))
-    if n > 64:
-        stages.append(Stage(n, 32, 300))
+        stages = [
+            Stage(64, 64, 2000, hazard=1 / 32),
+            Stage(max(n, 128), 32, 800, hazard=min(1 / 32, 2 / n)),
+            Stage(2 * max(n, 64), 32, 400),
+        ]
+    else:
+        stages = [Stage(min(n, 64), 64, 2000)]
+        if n > 64:
+            stages.append(Stage(n, 32, 300))
     return Schedule(tuple(stages), learning_rate=0.05)
