@@ -45,6 +45,12 @@ FAMILIES = (
     Quadratic(3, "none"),
     Noisy(Quadratic(2, "none"), sd=0.2),
     Late(Missing(Quadratic(2, "global"), share=0.2), steps=2),
+    Switching(Quadratic(2, "none"), hazard=0.05),
+    Missing(Noisy(Switching(Quadratic(2, "task"), every=30), sd=0.05), share=0.3),
+    Switching(Semilinear(2), hazard=0.05),
+    Noisy(Boolean(2), flip=0.1),
+    Late(Switching(Noisy(Boolean(2), flip=0.05, sd=0.1), hazard=0.05), steps=2),
+    Missing(Noisy(Boolean(3), sd=0.2), share=0.3),
 )
 BATCH, LENGTH = 50, 60
 
@@ -167,12 +173,12 @@ class Rare(Boolean):
 @pytest.mark.parametrize(
     "family",
     [
-        Noisy(Boolean(2), flip=0.1),
-        Noisy(Boolean(2), sd=0.1),
+        Noisy(Boolean(4), flip=0.1),
+        Noisy(Noisy(Boolean(2), flip=0.1), flip=0.1),
         Noisy(Semilinear(2), sd=0.1),
         Noisy(Quadratic(2), flip=0.1),
-        Switching(Semilinear(2), every=64),
-        Switching(Quadratic(2), hazard=0.1),
+        Late(Switching(Semilinear(2), every=64)),
+        Late(Switching(Quadratic(2), hazard=0.1)),
         Switching(Switching(Boolean(2), every=9), every=99),
         Rare(2),
         Simulator(draw=lambda key: jax.random.normal(key), compute=lambda task, x: task * x[0]),

@@ -7,6 +7,7 @@ from fixedweight.oracles.dispatch import (
     quadratic_polytope,
     semilinear_polytope,
 )
+from fixedweight.oracles.finite import FiniteTasks
 from fixedweight.oracles.least_squares import LeastSquares
 from fixedweight.oracles.oracle import Kind, Oracle
 from fixedweight.oracles.polytope import Polytope
@@ -14,6 +15,7 @@ from fixedweight.oracles.run_lengths import RunLengths
 
 __all__ = [
     "BooleanFilter",
+    "FiniteTasks",
     "Kind",
     "LeastSquares",
     "Oracle",

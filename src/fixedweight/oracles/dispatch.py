@@ -20,12 +20,15 @@ from fixedweight.families.quadratic import HIGH, LOW, monomials
 from fixedweight.families.wrappers import Wrapper
 from fixedweight.oracles.boolean_filter import BooleanFilter
 from fixedweight.oracles.features import affine, monomial_values
+from fixedweight.oracles.finite import FiniteTasks, truth_tables
 from fixedweight.oracles.least_squares import LeastSquares
 from fixedweight.oracles.link import HalfTanh, Linear
 from fixedweight.oracles.oracle import Oracle
 from fixedweight.oracles.polytope import Polytope
 from fixedweight.oracles.run_lengths import RunLengths
 
+MOST_INPUTS = 3
+"""Boolean inputs up to which all truth tables are weighed one by one."""
 DRAWS = 32768
 """Tasks from which the prior of quadratics scaled one by one is measured."""
 
@@ -38,18 +41,22 @@ def oracle_for(family: TaskFamily) -> Oracle | None:
     these families may draw other tasks, and has none.
     """
     switching: Switching | None = None
-    noise = 0.0
+    noise, flip = 0.0, 0.0
     base = family
     while isinstance(base, Wrapper):
-        if isinstance(base, Noisy) and not base.flip:
-            noise += base.sd**2
+        if isinstance(base, Noisy) and not (base.flip and (flip or noise)):
+            noise, flip = noise + base.sd**2, base.flip or flip
         elif isinstance(base, Switching) and switching is None:
             switching = base
         elif not isinstance(base, (Late, Missing)):
             return None
         base = base.family
-    if type(base) is Boolean and not noise:
+    if type(base) is Boolean and not noise and not flip:
         return _boolean(base, switching, family.delay)
+    if type(base) is Boolean and base.inputs <= MOST_INPUTS:
+        return noisy_boolean(base, switching, flip, noise**0.5, family.delay)
+    if flip:
+        return None
     if type(base) is Semilinear and not noise and switching is None:
         return semilinear_polytope(base, delay=family.delay)
     if type(base) is Quadratic:
@@ -84,6 +91,25 @@ def _boolean(family: Boolean, switching: Switching | None, delay: int) -> Boolea
             f"The Bayes filter, exact for a random switch at a rate of 1/{switching.every}; with a "
             "fixed period a learner that counts could go below it."
         ),
+    )
+
+
+def noisy_boolean(
+    family: Boolean, switching: Switching | None, flip: float, sd: float, delay: int
+) -> FiniteTasks:
+    """The filter over all truth tables."""
+    count = 2 ** (2**family.inputs)
+    fixed = switching is not None and switching.hazard is None
+    return FiniteTasks(
+        truth_tables(family.inputs),
+        np.full(count, 1.0 / count),
+        hazard=switching.chance if switching else 0.0,
+        flip=flip,
+        sd=sd,
+        delay=delay,
+        kind="bound from above" if fixed else "exact",
+        note="The Bayes filter over all truth tables"
+        + (", exact for switches at random at the same rate." if fixed else ", exact."),
     )
 
 
@@ -152,7 +178,8 @@ def quadratic_runs(family: Quadratic, hazard: float, *, noise: float = 0.0) -> R
         "a bound from above, since coefficients are not Gaussian."
     )
     return RunLengths(
-        within.features, within.mean, within.covariance, hazard, noise=noise, note=note
+        *(within.features, within.mean, within.covariance, hazard, noise, within.low, within.high),
+        note=note,
     )
 
 

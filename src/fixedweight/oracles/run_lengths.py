@@ -44,6 +44,8 @@ class RunLengths(Oracle):
         covariance: Cov w, [feature, feature].
         hazard: chance of a fresh task at each step, above 0 and below 1.
         noise: variance of e; with the link "half tanh" there can be none.
+        low: the least that w . f(x) can be.
+        high: the most that it can be.
         link: of the targets.
         runs: hypotheses that are kept.
 
@@ -57,6 +59,8 @@ class RunLengths(Oracle):
     covariance: np.ndarray
     hazard: float
     noise: float = 0.0
+    low: float = -np.inf
+    high: float = np.inf
     link: Literal["none", "half tanh"] = "none"
     runs: int = 24
     kind: Kind = field(default="bound from above", kw_only=True)
@@ -148,7 +152,7 @@ class RunLengths(Oracle):
     ) -> Float[np.ndarray, "batch run"]:
         """E g(z) for Gaussian z."""
         if self.link == "none":
-            return center
+            return np.clip(center, self.low, self.high)
         nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
         z = center[..., None] + np.sqrt(spread)[..., None] * nodes
         return (0.5 + 0.5 * np.tanh(z)) @ (weights / weights.sum())
