@@ -269,7 +269,7 @@ BAD = {
     "no source": ((), "one source of tasks"),
     "two sources": (("boolean", "--simulator", "mine.py:waves"), "one source of tasks"),
     "a table beside a name": (("boolean", "--table", "rows.csv"), "one source of tasks"),
-    "no such family": (("cubic",), "among ['boolean', 'quadratic', 'semilinear']"),
+    "no such family": (("cubic",), "among boolean, semilinear, quadratic"),
     "inputs": (("boolean", "--inputs", 11), "between 1 and 10 Boolean inputs, got 11"),
     "no inputs": (("semilinear", "--inputs", 0), "at least 1 input, got 0"),
     "examples": (("boolean", "--examples", 1), "at least 2 examples"),

@@ -62,7 +62,7 @@ def test_it_is_shown_and_drawn_with_an_oracle_and_without(record, tmp_path):
 
 
 def test_changes_are_those_beyond_the_tolerances(record):
-    before = {"a": {"Elman": record, "GRU": record}}
+    before = {"a": {"Elman": record, "GRU": copy.deepcopy(record)}}
     now = copy.deepcopy(before)
     assert changes(before, now) == []
     for seed in now["a"]["Elman"]["seeds"]:
@@ -74,7 +74,7 @@ def test_changes_are_those_beyond_the_tolerances(record):
     found = changes(before, now)
     assert len(found) == 2
     assert found[0].startswith("a, Elman: ratio ")
-    assert found[1] == "a, Elman: examples_to_learn None -> 3"
+    assert found[1] == "a, Elman: examples_to_learn None -> 3.0"
     now["a"]["GRU"]["version"] += 1
     assert "a, GRU: the family is of another version" in changes(before, now)
     assert changes({}, now) == []

@@ -1,5 +1,6 @@
 """The mixture over run lengths against all change-point sequences, one by one."""
 
+from dataclasses import dataclass
 from itertools import product
 
 import jax
@@ -8,7 +9,15 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from fixedweight.errors import InputError
-from fixedweight.families import Noisy, Quadratic, Semilinear, Stream, Switching
+from fixedweight.families import (
+    LinearFamily,
+    Noisy,
+    Prior,
+    Quadratic,
+    Semilinear,
+    Stream,
+    Switching,
+)
 from fixedweight.oracles import oracle_for
 from fixedweight.oracles.features import affine
 from fixedweight.oracles.least_squares import LeastSquares
@@ -140,3 +149,33 @@ def test_what_cannot_be_is_refused(change, message):
     usual = {"features": affine, "mean": np.zeros(2), "covariance": np.eye(2), "hazard": 0.1}
     with pytest.raises(InputError, match=message):
         RunLengths(**(usual | change))
+
+
+def test_an_own_family_that_names_its_prior_has_an_exact_oracle():
+    """Straight lines with a known slope's prior: against the posterior mean in closed form."""
+
+    @dataclass(frozen=True)
+    class Lines(LinearFamily):
+        name, input_size, examples = "lines", 1, 20
+
+        def draw_task(self, key):
+            return 2.0 * jax.random.normal(key, (1,))
+
+        def features(self, x):
+            return x
+
+        def prior(self):
+            return Prior(np.zeros(1), np.array([[4.0]]), gaussian=True)
+
+    family = Noisy(Lines(), sd=0.5)
+    oracle = oracle_for(family)
+    assert oracle.kind == "exact"
+    stream = family.sample(jax.random.key(0), 10, 20)
+    x, y = (np.asarray(v, dtype=float)[..., 0] for v in (stream.inputs, stream.targets))
+    before = (np.cumsum(v, axis=1) - v for v in (x * y, x * x))
+    xy, xx = before
+    np.testing.assert_allclose(
+        oracle.predict(stream)[..., 0], x * xy / (xx + 0.25 / 4.0), rtol=1e-5, atol=1e-6
+    )
+    assert oracle_for(Switching(Lines(), hazard=0.1)).kind == "exact"
+    assert oracle_for(Switching(Lines(), every=10)).kind == "bound from above"

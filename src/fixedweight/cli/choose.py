@@ -3,7 +3,7 @@
 import importlib
 import importlib.util
 import sys
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -11,13 +11,21 @@ from typing import Any
 from fixedweight.errors import FamilyError, FixedWeightError, InputError
 from fixedweight.families import (
     Boolean,
+    DecisionTree,
+    Family,
+    GaussianProcess,
     Late,
+    Linear,
+    LinearDynamics,
     Missing,
     Noisy,
     Quadratic,
     Semilinear,
+    Sinusoid,
+    SparseLinear,
     Switching,
     TaskFamily,
+    TwoLayer,
 )
 from fixedweight.networks import (
     LSTM1997,
@@ -29,22 +37,37 @@ from fixedweight.networks import (
 )
 from fixedweight.training import default_network
 
-FAMILIES = {"boolean": Boolean, "semilinear": Semilinear, "quadratic": Quadratic}
+FAMILIES: dict[str, type[Family]] = {
+    "boolean": Boolean,
+    "semilinear": Semilinear,
+    "quadratic": Quadratic,
+    "linear": Linear,
+    "sparse-linear": SparseLinear,
+    "two-layer": TwoLayer,
+    "decision-tree": DecisionTree,
+    "sinusoid": Sinusoid,
+    "gaussian-process": GaussianProcess,
+    "linear-dynamics": LinearDynamics,
+}
 PLAIN = {name: kind for name, kind in NETWORKS.items() if not issubclass(kind, Presented)}
 
 
-def named_family(name: str, inputs: int, examples: int | None, scale: str) -> TaskFamily:
-    """One of the paper's families."""
+def named_family(
+    name: str, inputs: int | None, examples: int | None, scale: str | None
+) -> TaskFamily:
+    """A family that comes with the package; what is not given is as usual with it."""
     if name not in FAMILIES:
         raise InputError(
-            f"Expected a family among {sorted(FAMILIES)} (or --simulator or --table), got {name!r}."
+            f"Expected a family among {', '.join(FAMILIES)} (or --simulator or --table), got "
+            f"{name!r}."
         )
-    settings: dict[str, object] = {"inputs": inputs}
-    if examples is not None:
-        settings["length"] = examples
-    if name == "quadratic":
-        settings["scale"] = scale
-    return FAMILIES[name](**settings)
+    kind = FAMILIES[name]
+    asked = {"inputs": inputs, "length": examples, "scale": scale}
+    settings = {option: value for option, value in asked.items() if value is not None}
+    known = {field.name for field in fields(kind)}
+    if unknown := [option for option in settings if option not in known]:
+        raise InputError(f"Expected no --{unknown[0]} with {name!r}, which has none; leave it out.")
+    return kind(**settings)
 
 
 def simulator(reference: str) -> TaskFamily:

@@ -14,11 +14,19 @@ from fixedweight.errors import InputError, require
 
 def derive(
     family: Annotated[
-        str | None, typer.Argument(help="boolean, semilinear or quadratic", show_default=False)
+        str | None,
+        typer.Argument(
+            help="boolean, semilinear, quadratic, linear, sparse-linear, two-layer, "
+            "decision-tree, sinusoid, gaussian-process or linear-dynamics",
+            show_default=False,
+        ),
     ] = None,
-    inputs: Annotated[int, typer.Option(help="inputs of one example")] = 2,
+    inputs: Annotated[int | None, typer.Option(help="inputs of one example")] = None,
     examples: Annotated[int | None, typer.Option(help="examples of one task")] = None,
-    scale: Annotated[str, typer.Option(help="quadratic targets: task, global or none")] = "task",
+    scale: Annotated[
+        str | None,
+        typer.Option(help="quadratic targets: task (usual), global or none", show_default=False),
+    ] = None,
     regime: Annotated[
         str, typer.Option(help="reset: a task a stream; continuous: unmarked switches")
     ] = "reset",

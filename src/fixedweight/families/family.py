@@ -37,6 +37,14 @@ class Family(TaskFamily):
         """The inputs of one stream of a task: uniform in [-1, 1] and independent by default."""
         return jax.random.uniform(key, (length, self.input_size), minval=-1.0, maxval=1.0)
 
+    def draw_examples(self, key: PRNGKeyArray, task: Any, length: int) -> tuple[Array, Array]:
+        """Inputs [time, input] and targets [time, ...] of one stream of a task.
+
+        For families whose examples depend on each other; otherwise `draw_inputs` and `target` do.
+        """
+        inputs = self.draw_inputs(key, task, length)
+        return inputs, jax.vmap(partial(self.target, task))(inputs)
+
     @abstractmethod
     def target(self, task: Any, x: Float[Array, " input"]) -> Any:
         """The target of one example: a scalar, or [target]."""
@@ -45,8 +53,7 @@ class Family(TaskFamily):
         def one(key: PRNGKeyArray) -> tuple[Any, Array, Array]:
             task_key, input_key = jax.random.split(key)
             task = self.draw_task(task_key)
-            inputs = self.draw_inputs(input_key, task, length)
-            targets = jax.vmap(partial(self.target, task))(inputs)
+            inputs, targets = self.draw_examples(input_key, task, length)
             return task, inputs, jnp.reshape(targets, (length, self.target_size))
 
         tasks, inputs, targets = jax.vmap(one)(jax.random.split(key, batch))

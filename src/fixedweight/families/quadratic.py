@@ -1,6 +1,7 @@
 """Quadratic functions of n inputs (paper, section 4; n = 2 there)."""
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations_with_replacement, product
 from typing import Literal
 
@@ -10,9 +11,12 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families.family import Family, check_length
+from fixedweight.families.family import check_length
+from fixedweight.families.linear_family import LinearFamily, Prior
 
 LOW, HIGH = 0.2, 0.8
+DRAWS = 32768
+"""Tasks from which the prior of functions scaled one by one is measured."""
 
 
 def monomials(inputs: int) -> tuple[tuple[int, ...], ...]:
@@ -25,7 +29,7 @@ def monomials(inputs: int) -> tuple[tuple[int, ...], ...]:
 
 
 @dataclass(frozen=True)
-class Quadratic(Family):
+class Quadratic(LinearFamily):
     """q(x) = sum of all products of at most two inputs, coefficients and x uniform in [-1, 1].
 
     The paper scales targets to [0.2, 0.8] and leaves open how. `scale="task"`: each function's own
@@ -84,14 +88,22 @@ class Quadratic(Family):
         constant = jnp.zeros(size).at[-1].set(1.0)
         return gain * (raw - low * constant) + LOW * constant
 
-    def target(
-        self, task: Float[Array, " coefficient"], x: Float[Array, " input"]
-    ) -> Float[Array, ""]:
-        return jnp.sum(task * self.features(x))
-
     def features(self, x: Float[Array, " input"]) -> Float[Array, " coefficient"]:
         """The values of `monomials` at x: the target is linear in these."""
         return jnp.stack([jnp.prod(x[jnp.array(m, dtype=int)]) for m in monomials(self.inputs)])
+
+    def prior(self) -> Prior:
+        """The moments of the scaled coefficients.
+
+        As drawn these are independent with mean 0 and variance 1/3, and `scale="global"` is one
+        affine map of them. For `scale="task"` the moments are measured over `DRAWS` tasks and their
+        mirror images 1 - y, which are as likely: so the mean is 1/2 for every x.
+        """
+        if self.scale == "task":
+            return _measured(self.inputs)
+        gain, offset = affine_scale(self)
+        constant = np.array([not subset for subset in monomials(self.inputs)])
+        return Prior(offset * constant, gain**2 / 3 * np.eye(len(constant)))
 
     def _range(
         self, task: Float[Array, " coefficient"]
@@ -123,3 +135,20 @@ class Quadratic(Family):
         points = jax.vmap(stationary)(jnp.asarray(sides, dtype=jnp.float32))
         values = jax.vmap(lambda x: jnp.sum(task * self.features(x)))(points)
         return jnp.min(values), jnp.max(values)
+
+
+def affine_scale(family: Quadratic) -> tuple[float, float]:
+    """gain and offset of y = gain q + offset, for scales that are the same for every task."""
+    if family.scale == "none":
+        return 1.0, 0.0
+    size = len(monomials(family.inputs))
+    return (HIGH - LOW) / (2 * size), (HIGH + LOW) / 2
+
+
+@cache
+def _measured(inputs: int) -> Prior:
+    family = Quadratic(inputs, "task")
+    keys = jax.random.split(jax.random.key(20010701), DRAWS)
+    tasks = np.asarray(jax.jit(jax.vmap(family.draw_task))(keys), dtype=np.float64)
+    mean = np.array([0.0 if subset else (HIGH + LOW) / 2 for subset in monomials(inputs)])
+    return Prior(mean, (tasks - mean).T @ (tasks - mean) / len(tasks))

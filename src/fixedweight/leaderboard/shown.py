@@ -68,12 +68,14 @@ def text(records: dict[str, Record]) -> str:
             [
                 f"*oracle ({oracle['kind']})*",
                 *[""] * 4,
-                f"{oracle['mse']['value']:.3g}",
+                _number(_value(oracle["mse"])),
                 1,
-                f"{oracle['first']:.3g}",
-                f"{_value(oracle['after']['30']):.3g}",
-                _or_never(oracle["examples_to_learn"]),
-                _or_never(oracle["to_one_percent"]),
+                _number(oracle["first"]),
+                _number(_value(oracle["after"]["30"])),
+                *(
+                    _number(oracle[mark], "never")
+                    for mark in ("examples_to_learn", "to_one_percent")
+                ),
                 "",
             ]
         )
@@ -158,7 +160,7 @@ def draw(records: dict[str, Record], figure: Figure) -> None:
 
 
 def _figures(record: Record) -> dict[str, float | None]:
-    def middle(values: Sequence[float | None]) -> float | None:
+    def middle(values: Sequence[float | int | None]) -> float | None:
         known = [float("inf") if value is None else value for value in values]
         found = median(known)
         return None if found == float("inf") else found
@@ -181,5 +183,5 @@ def _value(estimate: Record | None) -> float | None:
     return None if estimate is None else estimate["value"]
 
 
-def _or_never(value: float | None) -> Any:
-    return "never" if value is None else value
+def _number(value: float | int | None, without: str = "-") -> str:
+    return without if value is None else f"{value:.3g}"

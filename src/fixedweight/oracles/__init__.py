@@ -7,19 +7,26 @@ from fixedweight.oracles.dispatch import (
     quadratic_polytope,
     semilinear_polytope,
 )
+from fixedweight.oracles.each_target import EachTarget
 from fixedweight.oracles.finite import FiniteTasks
+from fixedweight.oracles.importance import Importance, Risk
 from fixedweight.oracles.least_squares import LeastSquares
+from fixedweight.oracles.noisy_link import NoisyHalfTanh
 from fixedweight.oracles.oracle import Kind, Oracle
 from fixedweight.oracles.polytope import Polytope
 from fixedweight.oracles.run_lengths import RunLengths
 
 __all__ = [
     "BooleanFilter",
+    "EachTarget",
     "FiniteTasks",
+    "Importance",
     "Kind",
     "LeastSquares",
+    "NoisyHalfTanh",
     "Oracle",
     "Polytope",
+    "Risk",
     "RunLengths",
     "boolean_floor",
     "oracle_for",

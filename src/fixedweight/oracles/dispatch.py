@@ -1,14 +1,18 @@
 """Which oracle belongs to which family."""
 
-from functools import cache, partial
+from functools import partial
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
 from fixedweight.families import (
     Boolean,
     Late,
+    LinearDynamics,
+    LinearFamily,
     Missing,
     Noisy,
     Quadratic,
@@ -16,29 +20,32 @@ from fixedweight.families import (
     Switching,
     TaskFamily,
 )
-from fixedweight.families.quadratic import HIGH, LOW, monomials
+from fixedweight.families.quadratic import HIGH, LOW, affine_scale, monomials
 from fixedweight.families.wrappers import Wrapper
 from fixedweight.oracles.boolean_filter import BooleanFilter
+from fixedweight.oracles.each_target import EachTarget
 from fixedweight.oracles.features import affine, monomial_values
 from fixedweight.oracles.finite import FiniteTasks, truth_tables
 from fixedweight.oracles.least_squares import LeastSquares
 from fixedweight.oracles.link import HalfTanh, Linear
+from fixedweight.oracles.noisy_link import NoisyHalfTanh
 from fixedweight.oracles.oracle import Oracle
 from fixedweight.oracles.polytope import Polytope
 from fixedweight.oracles.run_lengths import RunLengths
 
 MOST_INPUTS = 3
 """Boolean inputs up to which all truth tables are weighed one by one."""
-DRAWS = 32768
-"""Tasks from which the prior of quadratics scaled one by one is measured."""
 
 
 def oracle_for(family: TaskFamily) -> Oracle | None:
     """The best predictor known for a family, or None.
 
-    Boolean: the exact filter, also when tasks switch. Semi-linear: the Bayes predictor. Quadratic:
-    least squares, also with Gaussian noise. Each also with late or missing targets. A subclass of
-    these families may draw other tasks, and has none.
+    Boolean: the exact filter, also under noise (up to `MOST_INPUTS` inputs) and when tasks switch.
+    Semi-linear: the Bayes predictor, under noise by sampling; without noise a mixture over run
+    lengths when tasks switch. Any family that
+    is a `LinearFamily`: least squares from its prior, also with Gaussian noise, and a mixture of it
+    when tasks switch. Each also with missing targets, and late ones but for that mixture. A
+    subclass of Boolean or Semilinear may draw other tasks, and has none.
     """
     switching: Switching | None = None
     noise, flip = 0.0, 0.0
@@ -65,7 +72,38 @@ def oracle_for(family: TaskFamily) -> Oracle | None:
         return None if family.delay else quadratic_runs(base, switching.chance, noise=noise)
     if type(base) is Semilinear and not noise and switching and not family.delay:
         return semilinear_runs(base, switching.chance)
+    if type(base) is Semilinear and noise and switching is None:
+        return NoisyHalfTanh(noise, delay=family.delay)
+    if isinstance(base, LinearFamily):
+        return _linear(base, switching, noise, family.delay)
     return None
+
+
+def _linear(
+    family: LinearFamily, switching: Switching | None, noise: float, delay: int
+) -> Oracle | None:
+    """Least squares from the prior that the family names, exact if that is Gaussian."""
+    if switching and delay:
+        return None
+    mean, covariance, gaussian = family.prior()
+    features = jax.jit(family.features)
+
+    def of(x: Float[np.ndarray, "*axes input"]) -> Float[np.ndarray, "*axes feature"]:
+        flat = jax.vmap(features)(jnp.reshape(jnp.asarray(x, jnp.float32), (-1, x.shape[-1])))
+        return np.asarray(flat, dtype=np.float64).reshape(*x.shape[:-1], -1)
+
+    exact = gaussian and (switching is None or switching.hazard is not None)
+    said: dict[str, Any] = {"kind": "exact" if exact else "bound from above"}
+    said["note"] = f"{'Mixture over run lengths of least' if switching else 'Least'} squares from "
+    said["note"] += "the prior" + (", which is Gaussian." if gaussian else "'s moments.")
+    if isinstance(family, LinearDynamics):
+        noise += family.noise**2
+    one = (
+        RunLengths(of, mean, covariance, switching.chance, noise, **said)
+        if switching
+        else LeastSquares(of, mean, covariance, noise, delay=delay, **said)
+    )
+    return one if family.target_size == 1 else EachTarget(one, delay=delay, **said)
 
 
 def _boolean(family: Boolean, switching: Switching | None, delay: int) -> BooleanFilter:
@@ -132,7 +170,7 @@ def quadratic_polytope(family: Quadratic, *, delay: int = 0) -> Polytope | None:
     if family.scale == "task":
         return None
     subsets = monomials(family.inputs)
-    gain, offset = _affine_scale(family)
+    gain, offset = affine_scale(family)
     constant = np.array([not subset for subset in subsets], dtype=np.float64)
     return Polytope(
         partial(monomial_values, subsets=subsets),
@@ -145,22 +183,10 @@ def quadratic_polytope(family: Quadratic, *, delay: int = 0) -> Polytope | None:
 def quadratic_least_squares(
     family: Quadratic, *, noise: float = 0.0, delay: int = 0
 ) -> LeastSquares:
-    """The best predictor linear in the targets, from the moments of the scaled coefficients.
-
-    As drawn the coefficients are independent with mean 0 and variance 1/3, and `scale="global"` is
-    one affine map of them. For `scale="task"` the moments are measured over `DRAWS` tasks and
-    their mirror images 1 - y, which are as likely: so the mean is 1/2 for every x.
-    """
-    subsets = monomials(family.inputs)
-    size = len(subsets)
-    if family.scale == "task":
-        mean, covariance = _measured_moments(family.inputs)
-    else:
-        gain, offset = _affine_scale(family)
-        mean = np.array([0.0 if subset else offset for subset in subsets])
-        covariance = gain**2 / 3 * np.eye(size)
+    """The best predictor linear in the targets, from the moments of the scaled coefficients."""
+    mean, covariance, _ = family.prior()
     return LeastSquares(
-        partial(monomial_values, subsets=subsets),
+        partial(monomial_values, subsets=monomials(family.inputs)),
         mean,
         covariance,
         noise,
@@ -208,22 +234,3 @@ def _tightness(family: Quadratic, noise: float) -> str:
     if family.inputs == 2 and family.scale != "task":
         note += ", 3 % above it in all and 32 % at the 6th"
     return f"{note}, and next to 0 after as many as there are coefficients ({last})."
-
-
-def _affine_scale(family: Quadratic) -> tuple[float, float]:
-    """gain and offset of y = gain q + offset, for scales that are the same for every task."""
-    if family.scale == "none":
-        return 1.0, 0.0
-    size = len(monomials(family.inputs))
-    return (HIGH - LOW) / (2 * size), (HIGH + LOW) / 2
-
-
-@cache
-def _measured_moments(
-    inputs: int,
-) -> tuple[Float[np.ndarray, " feature"], Float[np.ndarray, "feature feature"]]:
-    family = Quadratic(inputs, "task")
-    keys = jax.random.split(jax.random.key(20010701), DRAWS)
-    tasks = np.asarray(jax.jit(jax.vmap(family.draw_task))(keys), dtype=np.float64)
-    mean = np.array([0.0 if subset else (HIGH + LOW) / 2 for subset in monomials(inputs)])
-    return mean, (tasks - mean).T @ (tasks - mean) / len(tasks)

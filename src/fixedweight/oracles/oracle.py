@@ -36,16 +36,16 @@ class Oracle(ABC):
             raise InputError(f"Expected a delay of 0 steps or more, got {self.delay}.")
 
     @abstractmethod
-    def predict(self, stream: Stream) -> Float[np.ndarray, "batch time 1"]:
+    def predict(self, stream: Stream) -> Float[np.ndarray, "batch time target"]:
         """The prediction of each target before it is told.
 
             p[t] = E[ y[t] | x[0], ..., x[t], revealed y[0], ..., y[t - 1 - delay] ]
 
         Args:
-            stream: `batch` streams of `time` examples of the family, with one number a target.
+            stream: `batch` streams of `time` examples of the family.
 
         Returns:
-            Predictions [batch, time, 1] in float64, in the unit of the targets.
+            Predictions [batch, time, target] in float64, in the unit of the targets.
 
         Raises:
             InputError: the streams cannot come from the family that the oracle knows.
