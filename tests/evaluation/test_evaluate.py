@@ -163,6 +163,9 @@ def test_it_pays_for_what_is_left_of_the_last_task_where_tasks_switch():
     mse = card["learner"]["mse"]
     assert mse["low"] < expected < mse["high"]
     assert card["oracle"]["kind"] == "exact"
+    beyond = mse["value"] - card["oracle"]["mse"]["value"]
+    assert card["regret"]["value"] == pytest.approx(beyond, rel=1e-4)
+    assert 0 < card["regret"]["low"] < card["regret"]["high"] < mse["high"]
     assert 1.05 < card["ratio"]["low"] < card["ratio"]["value"] < card["ratio"]["high"] < 1.6
     np.testing.assert_allclose(
         card["learner"]["by_example"], 0.5 * 0.75 ** np.arange(32), atol=0.06
@@ -188,7 +191,7 @@ def sines(targets):
     ("family", "regime", "kind", "long"),
     [
         (BOOLEAN, "reset", "exact", 90),
-        (Noisy(BOOLEAN, flip=0.1), "reset", None, 90),
+        (Noisy(BOOLEAN, flip=0.1), "reset", "exact", 90),
         (
             Late(Missing(Noisy(Quadratic(length=9, scale="none"), sd=0.1), share=0.4), steps=2),
             "reset",
@@ -207,7 +210,7 @@ def test_a_card_of_everything(family, regime, kind, long, few):
     assert card["examples"] == family.examples
     assert card["baselines"].keys() == BASELINES.keys()
     assert (card["oracle"] and card["oracle"]["kind"]) == kind
-    assert (card["ratio"] is None) == (kind is None)
+    assert (card["ratio"] is None) == (card["regret"] is None) == (kind is None)
     assert (card["long"] and card["long"]["length"]) == long
     records = [card["learner"], *card["baselines"].values(), *([card["oracle"]] if kind else [])]
     for record in records:

@@ -81,7 +81,12 @@ def test_notes_with_an_oracle(boolean_card):
     ratio, over, paper, seeds, tasks = notes(boolean_card)
     assert "2001" in paper
     value, low, high = (f"{evaluation['ratio'][part]:.3f}" for part in ("value", "low", "high"))
-    assert ratio == f"error / oracle: {value} [{low}, {high}]. {evaluation['oracle']['note']}"
+    regret = " [".join(f"{evaluation['regret'][part]:.3g}" for part in ("value", "low"))
+    regret += f", {evaluation['regret']['high']:.3g}]"
+    oracle = evaluation["oracle"]["note"]
+    assert ratio == f"error / oracle: {value} [{low}, {high}], regret {regret}. {oracle}"
+    del evaluation["regret"]
+    assert notes(boolean_card)[0] == f"error / oracle: {value} [{low}, {high}]. {oracle}"
     assert over.startswith("over 400 examples: ")
     assert f"{evaluation['long']['rest']['value']:.3g} in the rest" in over
     best, other = sorted(run["validation_by_seed"])

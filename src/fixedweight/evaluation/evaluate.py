@@ -41,7 +41,8 @@ def evaluate(learner: Learner, family: TaskFamily, seed: int = 0) -> dict[str, A
         other unmarked), `tasks`, `examples`, `variance` of the targets; for the `learner`, the
         `oracle` (None if unknown) and each of the `baselines` the same record: `mse` over whole
         streams, `after` 10 and 30 examples of each task, `by_example`, `examples_to_learn`; the
-        learner's `ratio` of mse to the oracle's; and `long`, the errors at ten times the trained
+        learner's `ratio` of mse to the oracle's and its `regret`, what it loses a step beyond the
+        oracle on the same streams; and `long`, the errors at ten times the trained
         length (None where a family has no more examples of a task).
     """
     return evaluate_all([learner], family, seed)[0]
@@ -87,6 +88,7 @@ def evaluate_all(
                 **shared,
                 "learner": figures(errors),
                 "ratio": None if best is None else _plain(units.ratio(errors, best)),
+                "regret": None if best is None else _plain(units.mean(errors - best)),
                 "long": _long(learner, test, key),
             }
         )

@@ -77,10 +77,10 @@ def notes(card: dict[str, Any]) -> list[str]:
     lines = []
     if evaluation["ratio"]:
         ratio = evaluation["ratio"]
-        lines.append(
-            f"error / oracle: {ratio['value']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]. "
-            f"{evaluation['oracle']['note']}"
-        )
+        said = f"error / oracle: {ratio['value']:.3f} [{ratio['low']:.3f}, {ratio['high']:.3f}]"
+        if regret := evaluation.get("regret"):  # files of before have none
+            said += f", regret {regret['value']:.3g} [{regret['low']:.3g}, {regret['high']:.3g}]"
+        lines.append(f"{said}. {evaluation['oracle']['note']}")
     elif evaluation["oracle"]:
         lines.append("error / oracle: not estimated, the learner's error did not stay finite.")
     else:
