@@ -25,7 +25,9 @@ from fixedweight.networks import (
     GRU,
     LSTM,
     LSTM1997,
+    MLSTM,
     NETWORKS,
+    SLSTM,
     Alternating,
     DeltaMemory,
     Elman,
@@ -78,6 +80,8 @@ OF_KIND = {
     "FullyRecurrent": FullyRecurrent(**SIZES, hidden=4),
     "LSTM": LSTM(**SIZES, hidden=3),
     "GRU": GRU(**SIZES, hidden=3),
+    "SLSTM": SLSTM(**SIZES, hidden=2),
+    "MLSTM": MLSTM(**SIZES, hidden=2, features=2),
     "SelfReferential": SelfReferential(**SIZES, hidden=2),
     **{
         kind.__name__: kind(**(SIZES | {"input_size": 3}), heads=1, features=2, hidden=2, control=1)

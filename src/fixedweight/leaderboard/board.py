@@ -22,6 +22,8 @@ from fixedweight.networks import (
     GRU,
     LSTM,
     LSTM1997,
+    MLSTM,
+    SLSTM,
     DeltaMemory,
     GatedDeltaMemory,
     LeastSquaresMemory,
@@ -61,6 +63,8 @@ NETWORKS: dict[str, Callable[[TaskFamily], Network]] = {
     "LSTM1997": lambda family: LSTM1997(),
     "LSTM": lambda family: LSTM(),
     "GRU": lambda family: GRU(),
+    "SLSTM": lambda family: SLSTM(),
+    "MLSTM": lambda family: MLSTM(),
 }
 """Name -> the network for a family."""
 

@@ -20,12 +20,13 @@ from fixedweight.networks.network import (
 from fixedweight.networks.presented import Alternating, Presented, PreviousError
 from fixedweight.networks.simple import Elman, FullyRecurrent, Jordan
 from fixedweight.networks.srwm import SelfReferential
+from fixedweight.networks.xlstm import MLSTM, SLSTM
 
 NETWORKS: dict[str, type[Network]] = {
     network.__name__: network
     for network in (
         *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU, SelfReferential),
-        *(DeltaMemory, GatedDeltaMemory, LeastSquaresMemory),
+        *(SLSTM, MLSTM, DeltaMemory, GatedDeltaMemory, LeastSquaresMemory),
         *(PreviousError, Alternating),
     )
 }
@@ -35,7 +36,9 @@ __all__ = [
     "GRU",
     "LSTM",
     "LSTM1997",
+    "MLSTM",
     "NETWORKS",
+    "SLSTM",
     "Alternating",
     "DeltaMemory",
     "Elman",
