@@ -13,6 +13,8 @@ from fixedweight.networks.simple import uniform
 
 REMEMBER = 3.0
 """Where the biases of forget gates begin: much is kept."""
+TINY = 1e-30
+"""The least that is divided by: before anything was let in there is nothing to divide."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,7 @@ class SLSTM(Gated):
         keep, let_in, scale = _stable(net[..., n : 2 * n], net[..., :n], state["scale"], xp)
         cells = keep * state["cells"] + let_in * xp.tanh(net[..., 3 * n :])
         normalizer = keep * state["normalizer"] + let_in
-        hidden = logistic(net[..., 2 * n : 3 * n], xp) * cells / normalizer
+        hidden = logistic(net[..., 2 * n : 3 * n], xp) * cells / xp.maximum(normalizer, TINY)
         new = {"cells": cells, "normalizer": normalizer, "scale": scale, "hidden": hidden}
         return new, self.squash(hidden @ params["w_output"] + params["b_output"], xp)
 
@@ -119,9 +121,8 @@ class MLSTM(Gated):
         recall = xp.sum(matrix * query[..., None, :], axis=-1)
         size = xp.abs(xp.sum(normalizer * query, axis=-1))
         recall = recall / xp.maximum(size, xp.exp(-scale))[..., None]
-        hidden = logistic(parts[..., 3 * wide :], xp) * xp.reshape(
-            recall, parts.shape[:-1] + (wide,)
-        )
+        flat = xp.reshape(recall, (*parts.shape[:-1], wide))
+        hidden = logistic(parts[..., 3 * wide :], xp) * flat
         seen = xp.concatenate([hidden, encoded], axis=-1)
         read = xp.tanh(seen @ params["w_read"] + params["b_read"])
         new = {

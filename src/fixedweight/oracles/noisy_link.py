@@ -81,22 +81,13 @@ class NoisyHalfTanh(Oracle):
         draws: Float[np.ndarray, "draw feature"],
     ) -> tuple[Float[np.ndarray, "batch time"], Float[np.ndarray, "batch time"]]:
         batch, time, size = z.shape
-        center = np.zeros((batch, size))
+        center, curvature = np.zeros((batch, size)), PRECISION * np.eye(size)
         predictions, effective = np.empty((2, batch, time))
         for t in range(time):
             past = slice(0, max(0, t - self.delay))
             seen, weight = z[:, past], known[:, past] / self.noise
             for _ in range(ITERATIONS):
-                inner = np.einsum("btf,bf->bt", seen, center)
-                slope = 0.5 / np.cosh(inner) ** 2
-                pull = weight * slope * (y[:, past] - _value(inner))
-                curvature = PRECISION * np.eye(size) + np.einsum(
-                    "bt,btf,btg->bfg", weight * slope**2, seen, seen
-                )
-                step = np.einsum("btf,bt->bf", seen, pull) - PRECISION * center
-                center = np.clip(
-                    center + np.linalg.solve(curvature, step[..., None])[..., 0], -1.0, 1.0
-                )
+                center, curvature = _gauss_newton(center, seen, y[:, past], weight)
             root = np.linalg.cholesky(np.linalg.inv(curvature))
             w = center[:, None] + WIDER * np.einsum("bfg,ng->bnf", root, draws)
             rest = (y[:, past, None] - _value(np.einsum("btf,bnf->btn", seen, w))) ** 2
@@ -109,6 +100,23 @@ class NoisyHalfTanh(Oracle):
             predictions[:, t] = (share * ahead).sum(axis=1)
             effective[:, t] = 1.0 / (share**2).sum(axis=1)
         return predictions, effective
+
+
+def _gauss_newton(
+    center: Float[np.ndarray, "batch feature"],
+    z: Float[np.ndarray, "batch time feature"],
+    y: Float[np.ndarray, "batch time"],
+    weight: Float[np.ndarray, "batch time"],
+) -> tuple[Float[np.ndarray, "batch feature"], Float[np.ndarray, "batch feature feature"]]:
+    """A step towards the posterior's mode, kept inside the prior; and the precision there."""
+    inner = np.einsum("btf,bf->bt", z, center)
+    slope = 0.5 / np.cosh(inner) ** 2
+    precision = PRECISION * np.eye(z.shape[-1]) + np.einsum(
+        "bt,btf,btg->bfg", weight * slope**2, z, z
+    )
+    pull = np.einsum("btf,bt->bf", z, weight * slope * (y - _value(inner))) - PRECISION * center
+    step = np.linalg.solve(precision, pull[..., None])[..., 0]
+    return np.clip(center + step, -1.0, 1.0), precision
 
 
 def _value(inner: Float[np.ndarray, "*axes"]) -> Float[np.ndarray, "*axes"]:
