@@ -2,7 +2,6 @@
 
 import importlib
 import os
-from dataclasses import replace
 
 import jax
 import numpy as np
@@ -176,9 +175,10 @@ def test_each_topology_is_the_one_asked_for():
         blocks=4, block_size=2, hidden=0, second=9, gate_sources=False
     )
     for name, kind in PLAIN.items():
-        usual_of = kind(heads=1) if kind is LeastSquaresMemory else kind()  # one where no switches
-        assert asked(name) == usual_of
-        assert asked(name, hidden=3) == replace(usual_of, hidden=3)
+        assert asked(name) == kind()
+        assert asked(name, hidden=3) == kind(hidden=3)
+    lines = Quadratic(scale="none")
+    assert asked("LeastSquaresMemory", family=lines) == LeastSquaresMemory(heads=1)
     assert asked(None) == default_network(Boolean())
     assert asked(None, cells=6) == LSTM1997()  # by its own options
     assert asked(None, family=Switching(Boolean(), every=50), hidden=3).heads == 2

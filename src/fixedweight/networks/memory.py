@@ -141,9 +141,13 @@ class Memory(Network):
         }
         # around 1, so that keys begin nearly linear
         params["b_key_gate"] = rng.uniform(0.5, 1.5, heads * self.features)
-        for i in range(targets):  # targets are stored and recalled as they are, at first
-            params["w_value"][i, i::targets] += 1.0
-            params["w_recall"][i::targets, i] += 1.0 / heads
+        # at first every other head stores targets as they are, and the rest their log-odds, if any
+        other = targets if self.output == "logistic" else 0
+        for i in range(targets):
+            params["w_value"][i, i :: 2 * targets] += 1.0
+            params["w_value"][other + i, targets + i :: 2 * targets] += 1.0
+            params["w_recall"][i :: 2 * targets, i] += 1.0 / heads
+            params["w_recall"][targets + i :: 2 * targets, i] += (0.25 if other else 1.0) / heads
         for i, begin in enumerate(self.bias):
             params["b_gates"][i * heads : (i + 1) * heads] += begin
         params["b_control"][: self.control] += 1.0

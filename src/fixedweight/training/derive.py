@@ -140,12 +140,14 @@ def default_network(family: TaskFamily) -> Network:
     """The network that stands first on the leaderboard: a least-squares memory.
 
     It has features enough for a quadratic of up to five inputs, and for a linear function of more;
-    a second head where tasks switch.
+    a second head where tasks switch, and where targets lie in [0, 1], which may be linear in
+    features themselves or in their log-odds.
     """
     n = family.input_size
     quadratic = (n + 1) * (n + 2) // 2
     features = max(8, n + 4, min(24, quadratic + 2))
-    return LeastSquaresMemory(heads=2 if family.switches else 1, features=features)
+    heads = 2 if family.switches or family.unit_targets else 1
+    return LeastSquaresMemory(heads=heads, features=features)
 
 
 class _Run:
