@@ -62,3 +62,14 @@ def test_table_1_is_that_of_the_stored_results():
 def test_the_speeds_are_those_of_the_stored_benchmark(page, name, stored):
     shown = block((ROOT / "docs" / f"{page}.md").read_text(), name)
     assert shown == (ROOT / "benchmarks" / f"{stored}.txt").read_text().strip()
+
+
+def test_the_leaderboard_is_that_of_the_stored_results():
+    from fixedweight.leaderboard import FAMILIES, board, part
+    from fixedweight.parts import load
+
+    folder = ROOT / "docs" / "leaderboard"
+    found = {name: load(part(name), folder, False) for name in FAMILIES}
+    found = {name: records for name, records in found.items() if records}
+    page = (ROOT / "docs" / "leaderboard.md").read_text()
+    assert block(page, "fixedweight leaderboard") == board(found)

@@ -122,8 +122,10 @@ def derive(
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
-    if network is None and (supplement, presentation) != ("target", "vector"):
-        network = "LSTM1997"  # a linear memory stores targets, told with the next inputs
+    # a linear memory stores targets, told with the next inputs, and has no gradient of 1997
+    plain = (supplement, presentation) == ("target", "vector")
+    if network is None and (not plain or gradient.endswith("1997")):
+        network = "LSTM1997"
     chosen_network = choose.presented(
         choose.network(
             chosen,

@@ -14,7 +14,13 @@ from fixedweight.errors import InputError, NetworkError
 from fixedweight.families import Stream, TaskFamily, check_family
 from fixedweight.gradients import Gradient, gradient_for
 from fixedweight.learner import Learner
-from fixedweight.networks import LeastSquaresMemory, Network, check_network, parameter_count
+from fixedweight.networks import (
+    LSTM1997,
+    LeastSquaresMemory,
+    Network,
+    check_network,
+    parameter_count,
+)
 from fixedweight.scaling import Scaling, identity_scaling
 from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from fixedweight.training.loop import (
@@ -80,8 +86,8 @@ def derive_seeds(
 
     Args:
         family: what to learn to learn.
-        network: what learns; `default_network` by default. Its input and output sizes and output
-            units are set to fit the family.
+        network: what learns; `default_network` by default, or for the gradients of 1997 its LSTM.
+            Its input and output sizes and output units are set to fit the family.
         gradient: a name in `fixedweight.gradients.GRADIENTS`, or "tbptt:STEPS".
         schedule: the stages of training; one that suits the family by default.
         effort: times the schedule's number of updates.
@@ -100,7 +106,9 @@ def derive_seeds(
         InputError: an argument that makes no sense.
         LearnerFileError: the checkpoint is damaged or of another run.
     """
-    network = fit_network(family, network or default_network(family))
+    if network is None:
+        network = LSTM1997() if gradient.endswith("1997") else default_network(family)
+    network = fit_network(family, network)
     schedule = (schedule or default_schedule(family, network)).scaled(effort)
     _check_arguments(seeds, seed, network)
     algorithm = gradient_for(network, gradient)
