@@ -40,9 +40,7 @@ def derive_and_judge(
     work.say("judging ...")
     records = evaluate_all(learners, family, seed)
     first, derivation = records[0], learners[0].card["derivation"]
-    steps = sum(
-        stage.updates * stage.batch * stage.length * stage.windows for stage in schedule.stages
-    )
+    steps = examples_shown(schedule)
     oracle = first["oracle"]
     return {
         "regime": first["regime"],
@@ -71,6 +69,11 @@ def derive_and_judge(
             for learner, record in zip(learners, records, strict=True)
         ],
     }
+
+
+def examples_shown(schedule: Schedule) -> int:
+    """Examples that one network is shown: an update goes through one window of the batch."""
+    return sum(stage.updates * stage.batch * stage.length for stage in schedule.stages)
 
 
 def kept(record: Record) -> list[dict[str, Any]]:
