@@ -14,6 +14,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fixedweight import LSTM1997, Learner, Network, OnlineEstimator
+from fixedweight.networks import LeastSquaresMemory
 from fixedweight.scaling import identity_scaling
 
 ROUNDS, EXAMPLES = 30, 300
@@ -36,6 +37,7 @@ def main() -> None:
     for name, network in {
         "6 cells + 6 standard": LSTM1997(),
         "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
+        "least-squares memory of 8 features": LeastSquaresMemory(heads=1),
     }.items():
         model = learner(network)
         estimator = OnlineEstimator(model)
