@@ -10,6 +10,7 @@ of your own subclasses `Memory`.
 
 from abc import abstractmethod
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -169,7 +170,7 @@ class Memory(Network):
         key = _affine(basis, params, "key") * _affine(basis, params, "key_gate")
         learned = self._learn(params, state, inputs, xp)
         answers = self._by_head(key)
-        recall = xp.reshape(_recall(self._matrix(learned), answers, xp), (*x.shape[:-1], -1))
+        recall = _recall(self._matrix(learned), answers).reshape((*x.shape[:-1], -1))
         doubt = self.doubt(learned, answers, xp)
         seen = xp.concatenate([recall, doubt, learned["control"], basis], axis=-1)
         hidden = xp.tanh(_affine(seen, params, "seen"))
@@ -181,27 +182,27 @@ class Memory(Network):
         return learned | waiting, self.squash(output, xp)
 
     def squash(self, values: Any, xp: Any) -> Any:
-        return xp.clip(values, 0.0, 1.0) if self.output == "logistic" else values
+        return _between(values, 0.0, 1.0, xp) if self.output == "logistic" else values
 
     def _learn(self, params: Params, state: State, inputs: Any, xp: Any) -> State:
         """The state after the target told now; as it was where none has come."""
         n, targets = self.example_size, self.target_size
         told = target = inputs[..., n : n + targets]
         if self.output == "logistic":
-            between = xp.clip(target, NEAR, 1.0 - NEAR)
+            between = _between(target, NEAR, 1.0 - NEAR, xp)
             odds = 0.5 * (xp.log(between) - xp.log(1.0 - between))
             told = xp.concatenate([target, odds], axis=-1)
         key = self._by_head(state["keys"][..., : self.heads * self.features])
         matrix = self._matrix(state)
         value = _affine(told, params, "value")
-        value = xp.reshape(value, (*value.shape[:-1], self.heads, targets))
-        error = value - _recall(matrix, key, xp)
-        surprise = SOFT * xp.log(TINY + xp.sum(error * error, axis=-1))
+        value = value.reshape((*value.shape[:-1], self.heads, targets))
+        error = value - _recall(matrix, key)
+        surprise = SOFT * xp.log(TINY + _dot(error, error))
         doubt = self.doubt(state, key, xp)
         before = state["inputs"][..., :n]
         signs = xp.concatenate([told, before, surprise, doubt, state["control"]], axis=-1)
         gates = _affine(signs, params, "gates")
-        gates = xp.reshape(gates, (*gates.shape[:-1], self.gates, self.heads))
+        gates = gates.reshape((*gates.shape[:-1], self.gates, self.heads))
         net = _affine(signs, params, "control")
         keep = logistic(net[..., : self.control], xp)
         control = keep * state["control"] + (1.0 - keep) * xp.tanh(net[..., self.control :])
@@ -236,10 +237,10 @@ class DeltaMemory(Memory):
         return self.rewrite(state, matrix, key, value, gates[..., 0, :], xp)
 
     def rewrite(self, state: State, matrix: Any, key: Any, value: Any, net: Any, xp: Any) -> State:
-        rate = logistic(net, xp) / (TINY + xp.sum(key * key, axis=-1))
-        error = rate[..., None] * (value - _recall(matrix, key, xp))
+        rate = logistic(net, xp) / (TINY + _dot(key, key))
+        error = rate[..., None] * (value - _recall(matrix, key))
         matrix = matrix + error[..., None] * key[..., None, :]
-        return {"matrix": xp.reshape(matrix, state["matrix"].shape)}
+        return {"matrix": matrix.reshape(state["matrix"].shape)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,29 +278,39 @@ class LeastSquaresMemory(Memory):
         return {"covariance": xp.zeros((*batch, prior.size)) + xp.asarray(prior)}
 
     def doubt(self, state: State, key: Any, xp: Any) -> Any:
-        spread = xp.sum(_times(self._covariance(state), key, xp) * key, axis=-1)
+        spread = _dot(_recall(self._covariance(state), key), key)
         return SOFT * xp.log(TINY + xp.maximum(spread, 0.0))
 
     def rule(self, state: State, matrix: Any, key: Any, value: Any, gates: Any, xp: Any) -> State:
         keep = ((1.0 - LEAK) * logistic(gates[..., 0, :], xp))[..., None, None]
-        prior = xp.asarray(np.eye(self.features), dtype=matrix.dtype)
+        prior = _eye(self.features, str(matrix.dtype))
         covariance = keep * self._covariance(state) + (1.0 - keep) * prior
         matrix = keep * matrix
-        spread = _times(covariance, key, xp)
+        spread = _recall(covariance, key)
         noise = LEAK + _softplus(gates[..., 1, :], xp)
-        variance = xp.maximum(xp.sum(spread * key, axis=-1), 0.0) + noise
+        variance = xp.maximum(_dot(spread, key), 0.0) + noise
         gain = spread / variance[..., None]
-        error = value - _recall(matrix, key, xp)
+        error = value - _recall(matrix, key)
         matrix = matrix + error[..., None] * gain[..., None, :]
         covariance = covariance - gain[..., None] * spread[..., None, :]
         return {
-            "matrix": xp.reshape(matrix, state["matrix"].shape),
-            "covariance": xp.reshape(covariance, state["covariance"].shape),
+            "matrix": matrix.reshape(state["matrix"].shape),
+            "covariance": covariance.reshape(state["covariance"].shape),
         }
 
     def _covariance(self, state: State) -> Any:
         flat = state["covariance"]
         return flat.reshape((*flat.shape[:-1], self.heads, self.features, self.features))
+
+
+@cache
+def _eye(size: int, dtype: str) -> np.ndarray:
+    return np.eye(size, dtype=dtype)
+
+
+def _between(x: Any, low: float, high: float, xp: Any) -> Any:
+    """What `clip` does, in NumPy a few times faster on so few numbers."""
+    return xp.minimum(xp.maximum(x, low), high)
 
 
 def _softplus(x: Any, xp: Any) -> Any:
@@ -311,11 +322,12 @@ def _affine(x: Any, params: Params, name: str) -> Any:
     return x @ params[f"w_{name}"] + params[f"b_{name}"]
 
 
-def _recall(matrix: Any, key: Any, xp: Any) -> Any:
-    """[..., head, target, feature] on [..., head, feature]: [..., head, target]"""
-    return xp.sum(matrix * key[..., None, :], axis=-1)
+def _recall(matrix: Any, key: Any) -> Any:
+    """[..., row, feature] on [..., feature]: [..., row]"""
+    return (matrix @ key[..., None])[..., 0]
 
 
-def _times(square: Any, key: Any, xp: Any) -> Any:
-    """[..., head, feature, feature] on [..., head, feature]"""
-    return xp.sum(square * key[..., None, :], axis=-1)
+def _dot(one: Any, other: Any) -> Any:
+    """The product over the last axis: a matrix product, since NumPy's sums take several times as
+    long on so few numbers."""
+    return (one[..., None, :] @ other[..., None])[..., 0, 0]
