@@ -57,14 +57,7 @@ class LeastSquares(Oracle):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        size = np.size(self.mean)
-        if np.shape(self.mean) != (size,) or np.shape(self.covariance) != (size, size):
-            raise InputError(
-                "Expected a mean of shape (feature,) and a covariance of shape (feature, feature), "
-                f"got {np.shape(self.mean)} and {np.shape(self.covariance)}."
-            )
-        if not (np.isfinite(self.mean).all() and np.isfinite(self.covariance).all()):
-            raise InputError("Expected finite prior moments, got NaN or infinite values.")
+        check_moments(self.mean, self.covariance)
         if self.noise < 0:
             raise InputError(f"Expected a noise variance of 0 or more, got {self.noise}.")
         if not self.low < self.high:
@@ -92,6 +85,18 @@ class LeastSquares(Oracle):
             m += gain * np.where(revealed[:, s], error, 0.0)[:, None]
             S -= np.einsum("bi,bj->bij", gain, seen / (1.0 + np.sqrt(v / variance))[:, None])
         return np.clip(predictions, self.low, self.high)[..., None]
+
+
+def check_moments(mean: np.ndarray, covariance: np.ndarray) -> None:
+    """Refuse moments whose shapes do not match or that are not finite."""
+    size = np.size(mean)
+    if np.shape(mean) != (size,) or np.shape(covariance) != (size, size):
+        raise InputError(
+            "Expected a mean of shape (feature,) and a covariance of shape (feature, feature), "
+            f"got {np.shape(mean)} and {np.shape(covariance)}."
+        )
+    if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
+        raise InputError("Expected finite prior moments, got NaN or infinite values.")
 
 
 def square_root(covariance: np.ndarray) -> Float[np.ndarray, "feature feature"]:

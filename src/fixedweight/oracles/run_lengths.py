@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from fixedweight.errors import InputError
 from fixedweight.families import Stream
-from fixedweight.oracles.least_squares import ROUNDING, square_root
+from fixedweight.oracles.least_squares import ROUNDING, check_moments, square_root
 from fixedweight.oracles.oracle import Kind, Oracle, told
 
 NODES = 32
@@ -71,12 +71,7 @@ class RunLengths(Oracle):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        size = np.size(self.mean)
-        if np.shape(self.mean) != (size,) or np.shape(self.covariance) != (size, size):
-            raise InputError(
-                "Expected a mean of shape (feature,) and a covariance of shape (feature, feature), "
-                f"got {np.shape(self.mean)} and {np.shape(self.covariance)}."
-            )
+        check_moments(self.mean, self.covariance)
         if not 0 < self.hazard < 1:
             raise InputError(f"Expected a hazard above 0 and below 1, got {self.hazard}.")
         if self.runs < 2:
