@@ -8,8 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from fixedweight.families import Boolean, Simulator
-from fixedweight.leaderboard import FAMILIES, NETWORKS, board, changes, part
-from fixedweight.leaderboard import board as board_module
+from fixedweight.leaderboard import FAMILIES, NETWORKS, VERSION, board, changes, part
 from fixedweight.leaderboard.board import measure
 from fixedweight.networks import NETWORKS as ALL
 from fixedweight.networks import Elman, Presented
@@ -94,5 +93,5 @@ def test_what_is_stored_is_of_the_present_families_and_networks(family):
     records = load(part(family), STORED, False)
     assert set(records) <= set(NETWORKS)
     if records:
-        assert {record["version"] for record in records.values()} == {board_module.VERSION}
+        assert {record["version"] for record in records.values()} == {VERSION}
         assert shown(part(family), STORED, False) + "\n" == (STORED / f"{family}.md").read_text()
