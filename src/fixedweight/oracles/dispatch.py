@@ -42,10 +42,10 @@ def oracle_for(family: TaskFamily) -> Oracle | None:
 
     Boolean: the exact filter, also under noise (up to `MOST_INPUTS` inputs) and when tasks switch.
     Semi-linear: the Bayes predictor, under noise by sampling; without noise a mixture over run
-    lengths when tasks switch. Any family that
-    is a `LinearFamily`: least squares from its prior, also with Gaussian noise, and a mixture of it
-    when tasks switch. Each also with missing targets, and late ones but for that mixture. A
-    subclass of Boolean or Semilinear may draw other tasks, and has none.
+    lengths when tasks switch. Any family that is a `LinearFamily`: least squares from its prior,
+    also with Gaussian noise, and a mixture of it when tasks switch. Each also with missing targets,
+    and late ones but for that mixture. A subclass of Boolean or Semilinear may draw other tasks,
+    and has none.
     """
     switching: Switching | None = None
     noise, flip = 0.0, 0.0
