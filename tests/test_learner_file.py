@@ -181,6 +181,12 @@ ODD = st.one_of(
 )
 
 
+def test_a_truth_value_is_no_size(place):
+    file, _, arrays, header = place
+    write_raw(file, arrays, changed(header, "network", "hidden", to=True))
+    assert_refused(file, "hidden must be a whole number")
+
+
 @settings(max_examples=150)
 @given(data=st.data())
 def test_a_header_of_any_values_is_refused_or_harmless(place, data):

@@ -1,7 +1,7 @@
 """The learner file: weights as safetensors, everything else as JSON in the header."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,8 +97,10 @@ class _Shapes(np.random.Generator):
 def _check_arrays(network: Network, arrays: dict[str, Any]) -> None:
     """The weights must be those of the network that the header describes."""
     within = network
+    _check_whole(within)
     while isinstance(within, Presented):
         within = within.network
+        _check_whole(within)
     sizes = [value for value in within.config().values() if isinstance(value, int)]
     if max(sizes) > MOST_UNITS or np.prod([max(1, s) for s in sizes], dtype=float) > 1e15:
         raise ValueError(f"its network is implausibly large: {network}")
@@ -112,6 +114,14 @@ def _check_arrays(network: Network, arrays: dict[str, Any]) -> None:
         raise ValueError("weights must be float32")
     if any((np.abs(value) > MOST_WEIGHT).any() for value in arrays.values()):
         raise ValueError(f"weights must be at most {MOST_WEIGHT:g}")
+
+
+def _check_whole(network: Network) -> None:
+    """Sizes are whole numbers; True, which Python takes for 1, is none."""
+    for field in fields(network):
+        value = getattr(network, field.name)
+        if field.type in (int, "int") and type(value) is not int:
+            raise ValueError(f"{field.name} must be a whole number, got {value!r}")
 
 
 def _check_sizes(learner: "Learner") -> None:
