@@ -7,7 +7,7 @@ import numpy as np
 
 from fixedweight.errors import NetworkError
 from fixedweight.networks.network import Network, Params, State, logistic
-from fixedweight.networks.simple import uniform
+from fixedweight.networks.simple import affine, uniform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,12 +51,12 @@ class LSTM(Gated):
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         n = self.hidden
         sources = xp.concatenate([inputs, state["hidden"]], axis=-1)
-        net = sources @ params["w_gates"] + params["b_gates"]
+        net = affine(sources, params, "gates")
         gates = logistic(net[..., : 3 * n], xp)
         let_in, keep, let_out = gates[..., :n], gates[..., n : 2 * n], gates[..., 2 * n :]
         cells = keep * state["cells"] + let_in * xp.tanh(net[..., 3 * n :])
         hidden = let_out * xp.tanh(cells)
-        output = self.squash(hidden @ params["w_output"] + params["b_output"], xp)
+        output = self.squash(affine(hidden, params, "output"), xp)
         return {"cells": cells, "hidden": hidden}, output
 
 
@@ -82,9 +82,9 @@ class GRU(Gated):
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         n, before = self.hidden, state["hidden"]
         sources = xp.concatenate([inputs, before], axis=-1)
-        gates = logistic(sources @ params["w_gates"] + params["b_gates"], xp)
+        gates = logistic(affine(sources, params, "gates"), xp)
         reset, keep = gates[..., :n], gates[..., n:]
-        recurrent = before @ params["w_recurrent"] + params["b_recurrent"]
-        new = xp.tanh(inputs @ params["w_inputs"] + params["b_inputs"] + reset * recurrent)
+        recurrent = affine(before, params, "recurrent")
+        new = xp.tanh(affine(inputs, params, "inputs") + reset * recurrent)
         hidden = keep * before + (1.0 - keep) * new
-        return {"hidden": hidden}, self.squash(hidden @ params["w_output"] + params["b_output"], xp)
+        return {"hidden": hidden}, self.squash(affine(hidden, params, "output"), xp)

@@ -9,15 +9,15 @@ of your own subclasses `Memory`.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
 from fixedweight.errors import NetworkError
-from fixedweight.networks.network import Network, Params, State, logistic
-from fixedweight.networks.simple import uniform
+from fixedweight.networks.network import Network, Params, State, logistic, softplus
+from fixedweight.networks.simple import affine, uniform
 
 NEAR = 1e-3
 """Targets in [0, 1] nearer to an end than this are not told apart in their log-odds."""
@@ -81,24 +81,6 @@ class Memory(Network):
                 f"Expected input_size to hold the target told ({self.target_size}) and the flag, "
                 f"if any, got {self.input_size}."
             )
-
-    def fitted(
-        self,
-        *,
-        input_size: int,
-        target_size: int,
-        output: Literal["logistic", "linear"],
-        delay: int,
-        flagged: bool,
-    ) -> "Memory":
-        return replace(
-            self,
-            input_size=input_size,
-            target_size=target_size,
-            output=output,
-            delay=delay,
-            flagged=flagged,
-        )
 
     @property
     def example_size(self) -> int:
@@ -166,15 +148,15 @@ class Memory(Network):
 
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         x = inputs[..., : self.example_size]
-        basis = xp.concatenate([x, xp.tanh(_affine(x, params, "hidden"))], axis=-1)
-        key = _affine(basis, params, "key") * _affine(basis, params, "key_gate")
+        basis = xp.concatenate([x, xp.tanh(affine(x, params, "hidden"))], axis=-1)
+        key = affine(basis, params, "key") * affine(basis, params, "key_gate")
         learned = self._learn(params, state, inputs, xp)
         answers = self._by_head(key)
-        recall = _recall(self._matrix(learned), answers).reshape((*x.shape[:-1], -1))
+        foreseen = recall(self._matrix(learned), answers).reshape((*x.shape[:-1], -1))
         doubt = self.doubt(learned, answers, xp)
-        seen = xp.concatenate([recall, doubt, learned["control"], basis], axis=-1)
-        hidden = xp.tanh(_affine(seen, params, "seen"))
-        output = recall @ params["w_recall"] + _affine(hidden, params, "output")
+        seen = xp.concatenate([foreseen, doubt, learned["control"], basis], axis=-1)
+        hidden = xp.tanh(affine(seen, params, "seen"))
+        output = foreseen @ params["w_recall"] + affine(hidden, params, "output")
         waiting = {
             "inputs": xp.concatenate([state["inputs"][..., x.shape[-1] :], x], axis=-1),
             "keys": xp.concatenate([state["keys"][..., key.shape[-1] :], key], axis=-1),
@@ -194,16 +176,16 @@ class Memory(Network):
             told = xp.concatenate([target, odds], axis=-1)
         key = self._by_head(state["keys"][..., : self.heads * self.features])
         matrix = self._matrix(state)
-        value = _affine(told, params, "value")
+        value = affine(told, params, "value")
         value = value.reshape((*value.shape[:-1], self.heads, targets))
-        error = value - _recall(matrix, key)
-        surprise = SOFT * xp.log(TINY + _dot(error, error))
+        error = value - recall(matrix, key)
+        surprise = SOFT * xp.log(TINY + dot(error, error))
         doubt = self.doubt(state, key, xp)
         before = state["inputs"][..., :n]
         signs = xp.concatenate([told, before, surprise, doubt, state["control"]], axis=-1)
-        gates = _affine(signs, params, "gates")
+        gates = affine(signs, params, "gates")
         gates = gates.reshape((*gates.shape[:-1], self.gates, self.heads))
-        net = _affine(signs, params, "control")
+        net = affine(signs, params, "control")
         keep = logistic(net[..., : self.control], xp)
         control = keep * state["control"] + (1.0 - keep) * xp.tanh(net[..., self.control :])
         new = {"control": control, **self.rule(state, matrix, key, value, gates, xp)}
@@ -237,8 +219,8 @@ class DeltaMemory(Memory):
         return self.rewrite(state, matrix, key, value, gates[..., 0, :], xp)
 
     def rewrite(self, state: State, matrix: Any, key: Any, value: Any, net: Any, xp: Any) -> State:
-        rate = logistic(net, xp) / (TINY + _dot(key, key))
-        error = rate[..., None] * (value - _recall(matrix, key))
+        rate = logistic(net, xp) / (TINY + dot(key, key))
+        error = rate[..., None] * (value - recall(matrix, key))
         matrix = matrix + error[..., None] * key[..., None, :]
         return {"matrix": matrix.reshape(state["matrix"].shape)}
 
@@ -278,7 +260,7 @@ class LeastSquaresMemory(Memory):
         return {"covariance": xp.zeros((*batch, prior.size)) + xp.asarray(prior)}
 
     def doubt(self, state: State, key: Any, xp: Any) -> Any:
-        spread = _dot(_recall(self._covariance(state), key), key)
+        spread = dot(recall(self._covariance(state), key), key)
         return SOFT * xp.log(TINY + xp.maximum(spread, 0.0))
 
     def rule(self, state: State, matrix: Any, key: Any, value: Any, gates: Any, xp: Any) -> State:
@@ -286,11 +268,11 @@ class LeastSquaresMemory(Memory):
         prior = _eye(self.features, str(matrix.dtype))
         covariance = keep * self._covariance(state) + (1.0 - keep) * prior
         matrix = keep * matrix
-        spread = _recall(covariance, key)
-        noise = LEAK + _softplus(gates[..., 1, :], xp)
-        variance = xp.maximum(_dot(spread, key), 0.0) + noise
+        spread = recall(covariance, key)
+        noise = LEAK + softplus(gates[..., 1, :], xp)
+        variance = xp.maximum(dot(spread, key), 0.0) + noise
         gain = spread / variance[..., None]
-        error = value - _recall(matrix, key)
+        error = value - recall(matrix, key)
         matrix = matrix + error[..., None] * gain[..., None, :]
         covariance = covariance - gain[..., None] * spread[..., None, :]
         return {
@@ -313,21 +295,12 @@ def _between(x: Any, low: float, high: float, xp: Any) -> Any:
     return xp.minimum(xp.maximum(x, low), high)
 
 
-def _softplus(x: Any, xp: Any) -> Any:
-    """log(1 + exp(x)), written so that no x overflows."""
-    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
-
-
-def _affine(x: Any, params: Params, name: str) -> Any:
-    return x @ params[f"w_{name}"] + params[f"b_{name}"]
-
-
-def _recall(matrix: Any, key: Any) -> Any:
+def recall(matrix: Any, key: Any) -> Any:
     """[..., row, feature] on [..., feature]: [..., row]"""
     return (matrix @ key[..., None])[..., 0]
 
 
-def _dot(one: Any, other: Any) -> Any:
+def dot(one: Any, other: Any) -> Any:
     """The product over the last axis: a matrix product, since NumPy's sums take several times as
     long on so few numbers."""
     return (one[..., None, :] @ other[..., None])[..., 0, 0]

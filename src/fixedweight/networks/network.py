@@ -94,9 +94,17 @@ class Network(ABC):
     ) -> "Network":
         """The same network with the sizes and the output units that suit a family.
 
-        `delay` and `flagged` say how its targets come, for networks that need to know.
+        `delay` and `flagged` say how its targets come: given to networks that have such fields.
         """
-        return replace(self, input_size=input_size, target_size=target_size, output=output)
+        own = {field.name for field in fields(self)}
+        come = {"delay": delay, "flagged": flagged}
+        return replace(
+            self,
+            input_size=input_size,
+            target_size=target_size,
+            output=output,
+            **{name: value for name, value in come.items() if name in own},
+        )
 
     def config(self) -> dict[str, Any]:
         """The class's name and the fields as plain values, from which `from_config` makes it again.
@@ -134,6 +142,11 @@ def _is_network(value: Any) -> bool:
 def logistic(x: Any, xp: Any) -> Any:
     """f(x) = 1 / (1 + exp(-x)), written so that no x overflows."""
     return 0.5 + 0.5 * xp.tanh(0.5 * x)
+
+
+def softplus(x: Any, xp: Any) -> Any:
+    """log(1 + exp(x)), written so that no x overflows; -softplus(-x) is log f(x)."""
+    return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
 def initial_state(network: Network, params: Params, batch: tuple[int, ...], xp: Any) -> State:

@@ -5,7 +5,7 @@ error as an alternative. `PreviousError` gives that one, `Alternating` shows tar
 turn, and `PreviousError(Alternating(network))` does both. A wrapper has no weights of its own.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,6 @@ class Presented(Network):
         )
         object.__setattr__(self, "network", within)
         object.__setattr__(self, "memory", within.memory)
-
-    def fitted(self, **family: Any) -> Network:
-        return replace(self, **family)
 
     @property
     def data(self) -> int:

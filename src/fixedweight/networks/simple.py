@@ -57,8 +57,8 @@ class Elman(SimpleRecurrent):
 
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         sources = xp.concatenate([inputs, state["hidden"]], axis=-1)
-        hidden = self.activate(sources @ params["w_hidden"] + params["b_hidden"], xp)
-        return {"hidden": hidden}, self.squash(hidden @ params["w_output"] + params["b_output"], xp)
+        hidden = self.activate(affine(sources, params, "hidden"), xp)
+        return {"hidden": hidden}, self.squash(affine(hidden, params, "output"), xp)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,8 +92,8 @@ class Jordan(SimpleRecurrent):
 
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         sources = xp.concatenate([inputs, state["trace"]], axis=-1)
-        hidden = self.activate(sources @ params["w_hidden"] + params["b_hidden"], xp)
-        output = self.squash(hidden @ params["w_output"] + params["b_output"], xp)
+        hidden = self.activate(affine(sources, params, "hidden"), xp)
+        output = self.squash(affine(hidden, params, "output"), xp)
         return {"trace": self.decay * state["trace"] + output}, output
 
 
@@ -117,7 +117,7 @@ class FullyRecurrent(SimpleRecurrent):
 
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         sources = xp.concatenate([inputs, state["outputs"], state["hidden"]], axis=-1)
-        net = sources @ params["w_units"] + params["b_units"]
+        net = affine(sources, params, "units")
         outputs = self.squash(net[..., : self.target_size], xp)
         hidden = self.activate(net[..., self.target_size :], xp)
         return {"outputs": outputs, "hidden": hidden}, outputs
@@ -132,3 +132,8 @@ def uniform(
         f"w_{name}": rng.uniform(-most, most, (sources, units)),
         f"b_{name}": rng.uniform(-most, most, units),
     }
+
+
+def affine(x: Any, params: Params, name: str) -> Any:
+    """The layer of that name, as `uniform` draws it, before any activation."""
+    return x @ params[f"w_{name}"] + params[f"b_{name}"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from fixedweight.errors import NetworkError
 from fixedweight.networks.network import Network, Params, State, logistic
-from fixedweight.networks.simple import uniform
+from fixedweight.networks.simple import affine, uniform
 
 SHARP = 4.0
 """Times the usual initial weights: found by trial on Boolean functions."""
@@ -77,13 +77,13 @@ class SelfReferential(Network):
         shift = state["shift"]
         own = xp.concatenate([params["w_self"], params["w_rates"]], axis=-1)
         matrices = own + xp.reshape(shift, (*shift.shape[:-1], *own.shape))
-        hidden, changes = inputs @ params["w_input"] + params["b_input"], []
+        hidden, changes = affine(inputs, params, "input"), []
         for layer in range(self.layers):
             y, change = self._answer(matrices[..., layer, :, :], hidden, xp)
             hidden = hidden + y
             changes.append(change)
         shift = shift + xp.reshape(xp.stack(changes, axis=-3), shift.shape)
-        return {"shift": shift}, self.squash(hidden @ params["w_output"] + params["b_output"], xp)
+        return {"shift": shift}, self.squash(affine(hidden, params, "output"), xp)
 
     def _answer(self, w: Any, x: Any, xp: Any) -> tuple[Any, Any]:
         """(output of one matrix, what it adds to itself)."""

@@ -8,8 +8,9 @@ import numpy as np
 
 from fixedweight.errors import NetworkError
 from fixedweight.networks.gated import Gated
-from fixedweight.networks.network import Params, State, logistic
-from fixedweight.networks.simple import uniform
+from fixedweight.networks.memory import dot, recall
+from fixedweight.networks.network import Params, State, logistic, softplus
+from fixedweight.networks.simple import affine, uniform
 
 REMEMBER = 3.0
 """Where the biases of forget gates begin: much is kept."""
@@ -42,13 +43,13 @@ class SLSTM(Gated):
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         n = self.hidden
         sources = xp.concatenate([inputs, state["hidden"]], axis=-1)
-        net = sources @ params["w_gates"] + params["b_gates"]
+        net = affine(sources, params, "gates")
         keep, let_in, scale = _stable(net[..., n : 2 * n], net[..., :n], state["scale"], xp)
         cells = keep * state["cells"] + let_in * xp.tanh(net[..., 3 * n :])
         normalizer = keep * state["normalizer"] + let_in
         hidden = logistic(net[..., 2 * n : 3 * n], xp) * cells / xp.maximum(normalizer, TINY)
         new = {"cells": cells, "normalizer": normalizer, "scale": scale, "hidden": hidden}
-        return new, self.squash(hidden @ params["w_output"] + params["b_output"], xp)
+        return new, self.squash(affine(hidden, params, "output"), xp)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,14 +104,14 @@ class MLSTM(Gated):
 
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         d, wide = self.features, self.heads * self.features
-        encoded = xp.tanh(inputs @ params["w_encode"] + params["b_encode"])
+        encoded = xp.tanh(affine(inputs, params, "encode"))
         window = xp.concatenate([state["encoded"], encoded], axis=-1)
-        parts = window @ params["w_parts"] + params["b_parts"]
+        parts = affine(window, params, "parts")
         by_head = (*parts.shape[:-1], self.heads, d)
         query, key, value = (
             xp.reshape(parts[..., i * wide : (i + 1) * wide], by_head) for i in range(3)
         )
-        gates = window @ params["w_gates"] + params["b_gates"]
+        gates = affine(window, params, "gates")
         keep, let_in, scale = _stable(
             gates[..., self.heads :], gates[..., : self.heads], state["scale"], xp
         )
@@ -118,24 +119,22 @@ class MLSTM(Gated):
         matrix = xp.reshape(state["matrix"], (*by_head, d))
         matrix = keep[..., None, None] * matrix + value[..., :, None] * key[..., None, :]
         normalizer = keep[..., None] * xp.reshape(state["normalizer"], by_head) + key
-        recall = xp.sum(matrix * query[..., None, :], axis=-1)
-        size = xp.abs(xp.sum(normalizer * query, axis=-1))
-        recall = recall / xp.maximum(size, xp.exp(-scale))[..., None]
-        flat = xp.reshape(recall, (*parts.shape[:-1], wide))
+        size = xp.maximum(xp.abs(dot(normalizer, query)), xp.exp(-scale))
+        flat = xp.reshape(recall(matrix, query) / size[..., None], (*parts.shape[:-1], wide))
         hidden = logistic(parts[..., 3 * wide :], xp) * flat
         seen = xp.concatenate([hidden, encoded], axis=-1)
-        read = xp.tanh(seen @ params["w_read"] + params["b_read"])
+        read = xp.tanh(affine(seen, params, "read"))
         new = {
             "encoded": encoded,
             "matrix": xp.reshape(matrix, state["matrix"].shape),
             "normalizer": xp.reshape(normalizer, state["normalizer"].shape),
             "scale": scale,
         }
-        return new, self.squash(read @ params["w_output"] + params["b_output"], xp)
+        return new, self.squash(affine(read, params, "output"), xp)
 
 
 def _stable(keep: Any, let_in: Any, scale: Any, xp: Any) -> tuple[Any, Any, Any]:
     """(f, i, m) after the old and the new are divided by exp(m), for nets of f and log i."""
-    log_keep = -xp.maximum(-keep, 0.0) - xp.log1p(xp.exp(-xp.abs(keep)))  # log logistic
+    log_keep = -softplus(-keep, xp)
     new = xp.maximum(log_keep + scale, let_in)
     return xp.exp(log_keep + scale - new), xp.exp(let_in - new), new
