@@ -3,10 +3,7 @@
 from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from fixedweight.families import (
     Boolean,
@@ -24,7 +21,7 @@ from fixedweight.families.quadratic import HIGH, LOW, affine_scale, monomials
 from fixedweight.families.wrappers import Wrapper
 from fixedweight.oracles.boolean_filter import BooleanFilter
 from fixedweight.oracles.each_target import EachTarget
-from fixedweight.oracles.features import affine, monomial_values
+from fixedweight.oracles.features import affine, monomial_values, values_of
 from fixedweight.oracles.finite import FiniteTasks, truth_tables
 from fixedweight.oracles.least_squares import LeastSquares
 from fixedweight.oracles.link import HalfTanh, Linear
@@ -85,13 +82,7 @@ def _linear(
     """Least squares from the prior that the family names, exact if that is Gaussian."""
     if switching and delay:
         return None
-    mean, covariance, gaussian = family.prior()
-    features = jax.jit(family.features)
-
-    def of(x: Float[np.ndarray, "*axes input"]) -> Float[np.ndarray, "*axes feature"]:
-        flat = jax.vmap(features)(jnp.reshape(jnp.asarray(x, jnp.float32), (-1, x.shape[-1])))
-        return np.asarray(flat, dtype=np.float64).reshape(*x.shape[:-1], -1)
-
+    (mean, covariance, gaussian), features = family.prior(), values_of(family)
     exact = gaussian and (switching is None or switching.hazard is not None)
     said: dict[str, Any] = {"kind": "exact" if exact else "bound from above"}
     said["note"] = f"{'Mixture over run lengths of least' if switching else 'Least'} squares from "
@@ -99,9 +90,9 @@ def _linear(
     if isinstance(family, LinearDynamics):
         noise += family.noise**2
     one = (
-        RunLengths(of, mean, covariance, switching.chance, noise, **said)
+        RunLengths(features, mean, covariance, switching.chance, noise, **said)
         if switching
-        else LeastSquares(of, mean, covariance, noise, delay=delay, **said)
+        else LeastSquares(features, mean, covariance, noise, delay=delay, **said)
     )
     return one if family.target_size == 1 else EachTarget(one, delay=delay, **said)
 
