@@ -115,6 +115,14 @@ def test_a_gaussian_process_has_its_kernel(lengthscale):
     np.testing.assert_allclose(f @ f.T, kernel, atol=2e-5)
 
 
+def test_a_gaussian_process_has_its_kernel_to_double_precision(x64):
+    family, x = GaussianProcess(), jnp.linspace(-1, 1, 21)[:, None]
+    assert x.dtype == jnp.float64
+    f = np.asarray(jax.vmap(family.features)(x))
+    kernel = np.exp(-0.5 * ((x - x.T) / family.lengthscale) ** 2)
+    np.testing.assert_allclose(f @ f.T, kernel, atol=1e-7)
+
+
 def test_a_dynamical_system_follows_its_matrix_and_keeps_its_variance():
     family = LinearDynamics(4, noise=0.5)
     stream = jax.jit(lambda key: family.sample(key, 500, 30))(jax.random.key(0))

@@ -56,6 +56,8 @@ FAMILIES = (
     Noisy(Semilinear(2), sd=0.1),
     Linear(5),
     SparseLinear(6, nonzero=2),
+    Late(Missing(Noisy(SparseLinear(5), sd=0.3), share=0.2), steps=1),
+    Switching(SparseLinear(4, nonzero=1), hazard=0.05),
     Sinusoid(),
     Noisy(GaussianProcess(), sd=0.1),
     Late(Linear(2), steps=1),

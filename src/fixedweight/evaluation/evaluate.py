@@ -54,14 +54,21 @@ def evaluate_all(
     """Judge several learners of one family on the same tasks: a record of `evaluate` for each."""
     test = family.part("test")
     key = jax.random.fold_in(jax.random.key(seed), TEST)
-    stream = _numpy(jax.jit(lambda key: test.judge(key, _streams(test)))(key))
+    oracle = oracle_for(family)
+
+    def judged(key: Any) -> Stream:
+        stream = test.judge(key, _streams(test))
+        # Only oracles read the tasks, and those of a network are larger than its examples.
+        return stream if oracle else stream._replace(tasks=())
+
+    stream = _numpy(jax.jit(judged)(key))
     units = _units(stream)
     variance = float(stream.targets[stream.scored].var(axis=0).sum())
 
     def figures(errors: np.ndarray) -> dict[str, Any]:
         return _figures(errors, units, family.examples, variance)
 
-    oracle, best, held_against = oracle_for(family), None, None
+    best, held_against = None, None
     if oracle is not None:
         best = _squared(oracle.predict(stream), stream)
         held_against = {**figures(best), "kind": oracle.kind, "note": oracle.note}
@@ -130,7 +137,8 @@ def _long(learner: Learner, family: TaskFamily, key: Any) -> dict[str, Any] | No
         batch, length = _streams(family), family.stream_length
     else:
         batch, length = _streams(family) // LONG, LONG * family.examples
-    stream = _numpy(jax.jit(lambda key: family.sample(key, batch, length))(key))
+    draw = jax.jit(lambda key: family.sample(key, batch, length)._replace(tasks=()))
+    stream = _numpy(draw(key))
     errors = squared_errors(learner, family, stream)
     units = _units(stream)
     trained = np.broadcast_to(np.arange(length) < length // LONG, stream.scored.shape)

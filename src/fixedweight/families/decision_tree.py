@@ -14,7 +14,7 @@ class DecisionTree(Family):
     """A full binary tree: a node goes right where its own input is above 0, and y is its leaf's.
 
     Each node's input is any of them, as likely (twice on a path, too); leaves and inputs are
-    standard normal (arXiv 2208.01066, section 4 and appendix A.1: 20 inputs, depth 4).
+    standard normal (arXiv 2208.01066, section 5: 20 inputs, depth 4).
 
     A task is {"input": [node], "value": [leaf]}: node i has the children 2 i + 1 (left) and
     2 i + 2, and leaves are numbered from the left.

@@ -1,7 +1,6 @@
 """Smooth curves: draws of a Gaussian process."""
 
 from dataclasses import dataclass
-from functools import cache
 from math import ceil, pi
 
 import jax
@@ -70,7 +69,6 @@ class GaussianProcess(LinearFamily):
         return Prior(np.zeros(size), np.eye(size), gaussian=True)
 
 
-@cache
 def _series(lengthscale: float) -> tuple[np.ndarray, np.ndarray]:
     """Frequencies and standard deviations: the Fourier series of the kernel's periodic sum."""
     period = 2.0 + CUT * lengthscale

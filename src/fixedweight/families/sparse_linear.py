@@ -16,7 +16,7 @@ from fixedweight.scaling import Scaling, identity_scaling
 @dataclass(frozen=True)
 class SparseLinear(Linear):
     """y = w . x where `nonzero` of the weights, any as likely, are standard normal and the others 0
-    (arXiv 2208.01066, section 4: 3 of 20); x is standard normal.
+    (arXiv 2208.01066, section 5: 3 of 20); x is standard normal.
 
     The variance of y is `nonzero`.
 

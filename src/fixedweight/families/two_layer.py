@@ -15,8 +15,8 @@ from fixedweight.scaling import Scaling, identity_scaling
 class TwoLayer(Family):
     """y = v . max(W x, 0), with W and x standard normal and v normal of variance 2 / hidden.
 
-    So the variance of y is the number of inputs, that of `Linear` (arXiv 2208.01066, section 4 and
-    appendix A.1). A task is {"first": W [hidden, input], "second": v [hidden]}.
+    So the variance of y is the number of inputs, as in `Linear` (arXiv 2208.01066, section 5). A
+    task is {"first": W [hidden, input], "second": v [hidden]}.
 
     Raises:
         FamilyError: no inputs or no hidden units.

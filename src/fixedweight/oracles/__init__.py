@@ -15,6 +15,7 @@ from fixedweight.oracles.noisy_link import NoisyHalfTanh
 from fixedweight.oracles.oracle import Kind, Oracle
 from fixedweight.oracles.polytope import Polytope
 from fixedweight.oracles.run_lengths import RunLengths
+from fixedweight.oracles.supports import Supports
 
 __all__ = [
     "BooleanFilter",
@@ -28,6 +29,7 @@ __all__ = [
     "Polytope",
     "Risk",
     "RunLengths",
+    "Supports",
     "boolean_floor",
     "oracle_for",
     "quadratic_least_squares",

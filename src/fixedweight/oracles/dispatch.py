@@ -1,6 +1,7 @@
 """Which oracle belongs to which family."""
 
 from functools import partial
+from math import comb
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from fixedweight.families import (
     Noisy,
     Quadratic,
     Semilinear,
+    SparseLinear,
     Switching,
     TaskFamily,
 )
@@ -29,9 +31,12 @@ from fixedweight.oracles.noisy_link import NoisyHalfTanh
 from fixedweight.oracles.oracle import Oracle
 from fixedweight.oracles.polytope import Polytope
 from fixedweight.oracles.run_lengths import RunLengths
+from fixedweight.oracles.supports import Supports
 
 MOST_INPUTS = 3
 """Boolean inputs up to which all truth tables are weighed one by one."""
+MOST_SETS = 5000
+"""Sets of inputs of a sparse function up to which all are weighed one by one."""
 
 
 def oracle_for(family: TaskFamily) -> Oracle | None:
@@ -39,10 +44,12 @@ def oracle_for(family: TaskFamily) -> Oracle | None:
 
     Boolean: the exact filter, also under noise (up to `MOST_INPUTS` inputs) and when tasks switch.
     Semi-linear: the Bayes predictor, under noise by sampling; without noise a mixture over run
-    lengths when tasks switch. Any family that is a `LinearFamily`: least squares from its prior,
-    also with Gaussian noise, and a mixture of it when tasks switch. Each also with missing targets,
-    and late ones but for that mixture. A subclass of Boolean or Semilinear may draw other tasks,
-    and has none.
+    lengths when tasks switch. Sparse linear: the Bayes predictor, also with Gaussian noise (up to
+    `MOST_SETS` sets of inputs). Any other family that is a `LinearFamily`, and a sparse one that
+    switches: least squares from its prior, also with Gaussian noise, and a mixture of it when tasks
+    switch. Each also with missing targets, and late ones but for those mixtures over run lengths.
+    A subclass of Boolean, Semilinear or SparseLinear may draw other tasks; of the first two it has
+    no oracle, of the last the one of its prior.
     """
     switching: Switching | None = None
     noise, flip = 0.0, 0.0
@@ -71,6 +78,12 @@ def oracle_for(family: TaskFamily) -> Oracle | None:
         return semilinear_runs(base, switching.chance)
     if type(base) is Semilinear and noise and switching is None:
         return NoisyHalfTanh(noise, delay=family.delay)
+    if (
+        type(base) is SparseLinear
+        and switching is None
+        and comb(base.inputs, base.nonzero) <= MOST_SETS
+    ):
+        return Supports(base.inputs, base.nonzero, noise, delay=family.delay)
     if isinstance(base, LinearFamily):
         return _linear(base, switching, noise, family.delay)
     return None

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 
 from fixedweight.errors import require
 from fixedweight.evaluation.baselines import Baseline
+from fixedweight.evaluation.rivals.threads import one_thread
 from fixedweight.evaluation.rivals.training import TASKS, training
 from fixedweight.families import TaskFamily
 
@@ -65,7 +66,7 @@ def _fitted(family: TaskFamily, tasks: int) -> list[Any]:
     """A model for each number of a target."""
     ensemble, known = require("sklearn.ensemble", "leaderboard"), training(family)
     x, y, told = (part[:tasks] for part in (known.inputs, known.targets, known.told))
-    with _one_thread():
+    with one_thread():
         return [
             ensemble.HistGradientBoostingRegressor(random_state=0).fit(x[told], y[told][:, k])
             for k in range(family.target_size)
@@ -74,11 +75,6 @@ def _fitted(family: TaskFamily, tasks: int) -> list[Any]:
 
 def _predicted(models: list[Any], x: np.ndarray) -> Float[np.ndarray, "batch time target"]:
     flat = x.reshape(-1, x.shape[-1])
-    with _one_thread():
+    with one_thread():
         numbers = [model.predict(flat) for model in models]
     return np.stack(numbers, axis=-1).reshape(*x.shape[:2], -1)
-
-
-def _one_thread() -> Any:
-    """On a busy machine threads wait for each other: seconds for what takes one 30 ms."""
-    return require("threadpoolctl", "leaderboard").threadpool_limits(1)

@@ -19,7 +19,8 @@ class Recursive:
     """`FilterRLS` of padasip, made once the number of features is known."""
 
     def __init__(self, kind: Any, forgetting: float) -> None:
-        self.kind, self.forgetting, self.filter = kind, forgetting, None
+        self.kind, self.forgetting = kind, forgetting
+        self.filter: Any = None
 
     def learn_one(self, x: np.ndarray, y: float) -> None:
         if self.filter is None:

@@ -10,18 +10,21 @@ import numpy as np
 from fixedweight.errors import require
 from fixedweight.evaluation.baselines import MEMORY, Baseline
 from fixedweight.evaluation.rivals.one_by_one import one_by_one
+from fixedweight.evaluation.rivals.threads import in_one_thread
 from fixedweight.evaluation.rivals.training import training
 from fixedweight.families import TaskFamily
 
+Fit = Callable[[np.ndarray, np.ndarray], Any]
+"""From inputs [example, input] and targets [example] to what has a `predict`."""
 NEIGHBOURS = 5
 RECENT = 100
 """The Gaussian process is fitted to this many examples: its time grows with their cube."""
 
 
 class Refitted:
-    """Keeps the last `memory` examples; `fit(inputs, targets)` gives what predicts."""
+    """Keeps the last `memory` examples, and fits them when a prediction is asked for."""
 
-    def __init__(self, fit: Callable[[np.ndarray, np.ndarray], Any], memory: int) -> None:
+    def __init__(self, fit: Fit, memory: int) -> None:
         self.fit, self.model = fit, None
         self.inputs: deque[np.ndarray] = deque(maxlen=memory)
         self.targets: deque[float] = deque(maxlen=memory)
@@ -37,6 +40,10 @@ class Refitted:
         return float(self.model.predict(x[None])[0])
 
 
+def _baseline(family: TaskFamily, fit: Fit, memory: int = MEMORY) -> Baseline:
+    return in_one_thread(one_by_one(lambda: Refitted(fit, memory), training(family).spread))
+
+
 def nearest_neighbours(family: TaskFamily) -> Baseline:
     """The 5 nearest examples, weighted by inverse distance: an equal input counts alone."""
     neighbors = require("sklearn.neighbors", "leaderboard")
@@ -46,7 +53,7 @@ def nearest_neighbours(family: TaskFamily) -> Baseline:
             min(NEIGHBOURS, len(y)), weights="distance", algorithm="kd_tree"
         ).fit(x, y)
 
-    return one_by_one(lambda: Refitted(fit, MEMORY), training(family).spread)
+    return _baseline(family, fit)
 
 
 def bayesian_ridge(family: TaskFamily) -> Baseline:
@@ -56,7 +63,7 @@ def bayesian_ridge(family: TaskFamily) -> Baseline:
     def fit(x: np.ndarray, y: np.ndarray) -> Any:
         return linear_model.BayesianRidge().fit(x, y)
 
-    return one_by_one(lambda: Refitted(fit, MEMORY), training(family).spread)
+    return _baseline(family, fit)
 
 
 def gaussian_process(family: TaskFamily) -> Baseline:
@@ -71,4 +78,4 @@ def gaussian_process(family: TaskFamily) -> Baseline:
             warnings.simplefilter("ignore", exceptions.ConvergenceWarning)
             return gaussian_process.GaussianProcessRegressor(kernel).fit(x, y)
 
-    return one_by_one(lambda: Refitted(fit, RECENT), training(family).spread)
+    return _baseline(family, fit, RECENT)

@@ -1,0 +1,28 @@
+"""Libraries' own threads: none, since what they share out here is too small to be worth it."""
+
+from typing import Any
+
+import numpy as np
+
+from fixedweight.errors import require
+from fixedweight.evaluation.baselines import Baseline
+
+
+def one_thread() -> Any:
+    """A context in which BLAS and OpenMP use one thread.
+
+    On a busy machine several wait for each other: seconds for what takes one 30 ms.
+    """
+    return require("threadpoolctl", "leaderboard").threadpool_limits(1)
+
+
+def in_one_thread(baseline: Baseline) -> Baseline:
+    """The baseline, which runs so."""
+
+    def alone(
+        x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int, start: np.ndarray
+    ) -> np.ndarray:
+        with one_thread():
+            return baseline(x, y, told, delay, start)
+
+    return alone
