@@ -173,7 +173,38 @@ def test_what_cannot_be_compiled_is_named_and_scanned(caplog):
 def test_reasons(step, reason):
     x = jnp.ones((2, 3, 4))
     with pytest.raises(kernels.NotCompiled, match=reason):
-        call.Kernel(step, jnp.float32(2.0), x[:, 0], x, to_inputs=True)
+        call.Kernel(step, jnp.float32(2.0), x[:, 0], x, "inputs")
+
+
+def learning(params, state, x):
+    """Streams that each have weights of their own and change them as they go."""
+    del params
+    weights, multiple = state
+    error = x[..., -1] - jnp.sum(weights[..., jnp.array([2, 0])] * x[..., :2], axis=-1)
+    return (weights + multiple * error[..., None] * x, multiple), error
+
+
+def test_without_parameters_streams_of_all_calls_go_side_by_side():
+    rng = np.random.default_rng(0)
+    weights, x = rng.normal(size=(5, 4, 3)), rng.normal(size=(5, 4, 60, 3))
+    weights, x = jnp.asarray(weights, jnp.float32), jnp.asarray(x, jnp.float32)
+    state = weights, jnp.full((5, 4, 1), 0.1, jnp.float32)
+    one_axis = jax.tree.map(lambda leaf: leaf[0], (state, x))
+    found = kernels.run(learning, *one_axis)
+    assert_close(found, scan(learning, (), *one_axis), 1e-5)
+    expected = jax.vmap(partial(scan, learning, ()))(state, x)
+    assert_close(jax.jit(jax.vmap(partial(kernels.run, learning)))(state, x), expected, 1e-5)
+    same = jax.vmap(partial(kernels.run, learning), in_axes=((0, None), None))
+    told = jax.vmap(partial(scan, learning, ()), in_axes=((0, None), None))
+    assert_close(same((weights, state[1][0]), x[0]), told((weights, state[1][0]), x[0]), 1e-5)
+    assert np.abs(expected[0][0] - weights).min() > 1e-3
+
+
+def test_a_large_state_is_left_to_the_scan(caplog):
+    large = jnp.zeros((2, call.MOST_STATE + 1))
+    with caplog.at_level(logging.WARNING, logger="fixedweight"):
+        assert kernels.run(lambda p, s, x: (s, x), large, jnp.ones((2, 3, 4))) is None
+    assert "a state of more than 16384 numbers" in caplog.text
 
 
 def test_turned_off(monkeypatch):

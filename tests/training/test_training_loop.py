@@ -14,8 +14,14 @@ from fixedweight.families.wrappers import Wrapper
 from fixedweight.gradients import GRADIENTS
 from fixedweight.learner import Learner
 from fixedweight.networks import LSTM1997
-from fixedweight.training import Schedule, Stage, fit_network
-from fixedweight.training.loop import init_seeds, make_advance, make_optimizer, make_validate
+from fixedweight.training import Schedule, Stage, fit_network, online_descent
+from fixedweight.training.loop import (
+    init_seeds,
+    make_advance,
+    make_optimizer,
+    make_validate,
+    seen,
+)
 
 STAGE = Stage(length=4, batch=3, updates=1)
 
@@ -105,6 +111,66 @@ def test_a_draw_is_gradient_descent_written_out(family, stage, tiny):
     for name, value in expected.items():
         np.testing.assert_allclose(new.params[name][0], value, rtol=1e-5, atol=1e-6)
         assert np.abs(value - params[name]).max() > 1e-3
+
+
+@pytest.mark.parametrize("gradient", ["traces1997", "rtrl"])
+@pytest.mark.parametrize("kernels", ["1", "0"])
+def test_online_descent_is_gradient_descent_written_out(gradient, kernels, tiny, monkeypatch):
+    """An update after each example, in a kernel of its own and without; the network's memory is
+    all of its state, so that both gradients reach back to the beginning of the stream."""
+    monkeypatch.setenv("FIXEDWEIGHT_KERNELS", kernels)
+    schedule = online_descent(6, 12, 0.2)
+    assert schedule.plain_descent
+    (stage,), rate = schedule.stages, schedule.rates[0]
+    family = Missing(Boolean(1, 6), share=0.4)
+    network = fit_network(family, tiny.elman())
+    optimizer = make_optimizer(schedule)
+    advance = make_advance(
+        network, GRADIENTS[gradient](network), optimizer, family, family.scaling(), stage, rate
+    )
+    state = init_seeds(network, optimizer, 0, 3, (1.0, 0.5, 2.0))
+    keys = jax.random.split(jax.random.key(3), 3)
+    new, losses = advance(state, keys, 4, 2)
+    for i, multiple in enumerate((1.0, 0.5, 2.0)):
+        params, total = {name: value[i] for name, value in state.params.items()}, 0.0
+        for draw in (4, 5):
+            stream = family.sample(jax.random.fold_in(keys[i], draw), 1, 6)
+            x, y, weights = (v[0] for v in seen(stream, family, family.scaling()))
+            params, error = online_by_hand(network, params, x, y, weights, multiple * rate)
+            total += error / 12
+        np.testing.assert_allclose(losses[i], total, rtol=1e-4)
+        for name, value in params.items():
+            np.testing.assert_allclose(new.params[name][i], value, rtol=1e-4, atol=1e-6)
+            assert np.abs(value - state.params[name][i]).max() > 1e-3
+
+
+def online_by_hand(network, params, x, y, weights, rate):
+    """One stream, the influence of the weights on the state whole: (params, sum of errors)."""
+    state = network.init_state(params, (), jnp)
+    influence = {name: jnp.zeros((network.hidden, *v.shape)) for name, v in params.items()}
+    total = 0.0
+    for t in range(len(x)):
+
+        def error(params, h, t=t):
+            new, prediction = network.step(params, {"h": h}, x[t], jnp)
+            return weights[t] * jnp.sum((prediction - y[t]) ** 2), new["h"]
+
+        (value, h), (direct, back) = jax.value_and_grad(error, (0, 1), has_aux=True)(
+            params, state["h"]
+        )
+        by_parameter, by_state = jax.jacobian(lambda *at: error(*at)[1], (0, 1))(params, state["h"])
+        slope = {k: direct[k] + jnp.tensordot(back, influence[k], 1) for k in params}
+        influence = {k: by_parameter[k] + jnp.tensordot(by_state, influence[k], 1) for k in params}
+        params = {k: params[k] - rate * slope[k] for k in params}
+        state, total = {"h": h}, total + value
+    return params, total
+
+
+def test_a_schedule_that_bends_or_clips_is_no_plain_descent():
+    plain = online_descent(6, 12, 0.2)
+    changes = {"optimizer": "adam", "warmup": 1, "final": 0.5, "clip": 1.0, "weight_decay": 0.1}
+    for name, value in changes.items():
+        assert not replace(plain, **{name: value}).plain_descent
 
 
 def test_the_optimiser_is_adam_clipped_warmed_up_and_cooled_down(x64):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fixedweight.errors import InputError
 from fixedweight.gradients.bptt import bptt
-from fixedweight.gradients.gradient import Gradient, squared_error
+from fixedweight.gradients.gradient import Gradient, OneExample, squared_error
 from fixedweight.gradients.one_step import one_step
 from fixedweight.gradients.rtrl import rtrl
 from fixedweight.gradients.snap1 import snap1
@@ -45,6 +45,7 @@ def gradient_for(network: Network, name: str) -> Gradient:
 __all__ = [
     "GRADIENTS",
     "Gradient",
+    "OneExample",
     "bptt",
     "gradient_for",
     "one_step",

@@ -58,8 +58,7 @@ def forward_in_time(network: Network, carry: Carry, rows: int, advance: Advance)
         advance: one step of it.
     """
 
-    def one_stream(params: Params, carried: Carried, example: Any) -> Any:
-        """One step: (what is carried after, (weighted error, its gradient [P]))."""
+    def one_example(params: Params, carried: Carried, example: Any) -> Any:
         flat, whole = ravel_pytree(params)
         s, as_state = ravel_pytree(carried.state)
         x, target, weight = example
@@ -72,32 +71,30 @@ def forward_in_time(network: Network, carry: Carry, rows: int, advance: Advance)
         none, one = jnp.zeros_like(new), jnp.ones_like(error)
         slopes = Slopes(jax.vmap(lambda units: pull((units, 0.0 * one))), *pull((none, one)))
         influence, gradient = advance(slopes, carried.influence)
-        return Carried(as_state(new), influence), (error, gradient)
+        return Carried(as_state(new), influence), (error, whole(gradient))
 
     def window(
         params: Params, carried: Carried, inputs: Any, targets: Any, weights: Any
     ) -> tuple[tuple[Array, Carried], Params]:
         share = weights / jnp.maximum(jnp.sum(weights), 1.0)
-        by_parameter = ravel_pytree(params)
-        zero = (jnp.zeros((), share.dtype), jnp.zeros_like(by_parameter[0]))
+        zero = jnp.zeros((), share.dtype), jax.tree.map(jnp.zeros_like, params)
 
         def at(so_far: Any, example: Any) -> tuple[Any, None]:
-            carried, (loss, gradient) = so_far
-            carried, (errors, gradients) = jax.vmap(one_stream, (None, 0, 0))(
-                params, carried, example
-            )
-            return (carried, (loss + errors.sum(), gradient + gradients.sum(axis=0))), None
+            carried, sums = so_far
+            carried, found = jax.vmap(one_example, (None, 0, 0))(params, carried, example)
+            sums = jax.tree.map(lambda total, new: total + new.sum(axis=0), sums, found)
+            return (carried, sums), None
 
         along = jax.tree.map(lambda v: jnp.swapaxes(v, 0, 1), (inputs, targets, share))
         (carried, (loss, gradient)), _ = jax.lax.scan(at, (carried, zero), along)
-        return (loss, carried), by_parameter[1](gradient)
+        return (loss, carried), gradient
 
     def begin(params: Params, state: State) -> Carried:
         flat, _ = ravel_pytree(params)
         batch = len(jax.tree.leaves(state)[0])
         return Carried(state, jnp.zeros((batch, rows, flat.size), flat.dtype))
 
-    return Gradient(window, begin)
+    return Gradient(window, begin, one_example)
 
 
 class Sizes(NamedTuple):

@@ -20,6 +20,11 @@ errors, summed over the numbers of a target.
 """
 
 
+OneExample = Callable[[Params, Any, Any], tuple[Any, tuple[Array, Params]]]
+"""(params, carried, (inputs, target, weight)) -> (carried after, (weighted squared error, its
+gradient by parameter)): one example of one stream, without a batch axis."""
+
+
 def state_alone(params: Params, state: State) -> State:
     return state
 
@@ -35,6 +40,8 @@ class Gradient:
     begin: Callable[[Params, State], Any] = state_alone
     """(params, state) -> what is carried from window to window: the network's state alone where the
     gradient ends with the window, else also what the weights have done to that state."""
+    one_example: OneExample | None = None
+    """The gradient example by example, where it goes forward in time; `window` is this, summed."""
 
     def __call__(
         self, params: Params, state: State, inputs: Any, targets: Any, weights: Any

@@ -4,7 +4,7 @@
 write that as C over vectors of streams, `build` compiles it, `call` makes it a function of JAX.
 """
 
-from fixedweight.kernels.call import Step, error_and_gradient, unroll
+from fixedweight.kernels.call import Step, error_and_gradient, run, unroll
 from fixedweight.kernels.lower import NotCompiled
 
-__all__ = ["NotCompiled", "Step", "error_and_gradient", "unroll"]
+__all__ = ["NotCompiled", "Step", "error_and_gradient", "run", "unroll"]

@@ -5,6 +5,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import jax
@@ -13,10 +14,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fixedweight.kernels.build import build, widest
-from fixedweight.kernels.generate import Leaves, Source, generate
+from fixedweight.kernels.generate import Leaves, Pull, Source, generate
 from fixedweight.kernels.lower import NotCompiled
 
 log = logging.getLogger("fixedweight")
+
+MOST_STATE = 16_384
+"""Numbers of one stream's state; more would take minutes to compile and not stay in a cache."""
 
 Step = Callable[[Any, Any, Any], tuple[Any, Any]]
 """(params, state, inputs) -> (new state, outputs): pytrees of arrays of one stream."""
@@ -33,7 +37,7 @@ def unroll(step: Step, params: Any, state: Any, inputs: Any) -> tuple[Any, Any] 
     Returns:
         None where there cannot be a kernel; the reason is said once in the log.
     """
-    kernel = _kernel_for(step, params, state, inputs, to_inputs=True)
+    kernel = _kernel_for(step, params, state, inputs, "inputs")
     if kernel is None:
         return None
 
@@ -67,7 +71,7 @@ def error_and_gradient(
     Returns:
         ((sum, state after), gradient by parameter), or None where there cannot be a kernel.
     """
-    kernel = _kernel_for(step, params, state, inputs, to_inputs=False)
+    kernel = _kernel_for(step, params, state, inputs, "params")
     if kernel is None:
         return None
     before = jax.tree.leaves(state)
@@ -81,6 +85,37 @@ def error_and_gradient(
     )
 
 
+def run(step: Step, state: Any, inputs: Any) -> tuple[Any, Any] | None:
+    """A step without parameters along streams: (state after, outputs), or None; no derivative.
+
+    Whatever differs between streams is in their states, so that under `vmap` all of all calls lie
+    side by side in the lanes of the vectors.
+    """
+    if _kernel_for(step, (), state, inputs, "nothing") is None:
+        return None
+
+    @jax.custom_batching.custom_vmap
+    def along(state: Any, inputs: Any) -> tuple[Any, Any]:
+        kernel = Kernel(step, (), state, inputs, "nothing")
+        outputs, after = kernel.run((), jax.tree.leaves(state), jax.tree.leaves(inputs))
+        return (
+            jax.tree.unflatten(kernel.state_tree, after),
+            jax.tree.unflatten(kernel.output_tree, outputs),
+        )
+
+    @along.def_vmap
+    def _(size: int, batched: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
+        def joined(value: Array, is_batched: bool) -> Array:
+            value = value if is_batched else jnp.broadcast_to(value, (size, *value.shape))
+            return value.reshape(-1, *value.shape[2:])
+
+        results = along(*jax.tree.map(joined, (state, inputs), tuple(batched)))
+        parted = jax.tree.map(lambda v: v.reshape(size, -1, *v.shape[1:]), results)
+        return parted, jax.tree.map(lambda _: True, parted)
+
+    return along(state, inputs)
+
+
 class Kernel:
     """A step compiled for streams of given shapes; its arguments are flat lists of arrays.
 
@@ -88,9 +123,7 @@ class Kernel:
         NotCompiled: the step or the machine is not one that kernels serve.
     """
 
-    def __init__(
-        self, step: Step, params: Any, state: Any, inputs: Any, *, to_inputs: bool
-    ) -> None:
+    def __init__(self, step: Step, params: Any, state: Any, inputs: Any, pull: Pull) -> None:
         trees = tuple(jax.tree.structure(tree) for tree in (params, state, inputs))
         one = jax.tree.map(lambda x: _spec((1, *x.shape[1:])), state)
         example = jax.tree.map(lambda x: _spec((1, *x.shape[2:])), inputs)
@@ -104,13 +137,18 @@ class Kernel:
             tuple(tuple(leaf.shape[1:]) for leaf in jax.tree.leaves(tree))
             for tree in (one, example, outputs)
         ]
+        if sum(prod(leaf.shape) for leaf in jax.tree.leaves(one)) > MOST_STATE:
+            raise NotCompiled(f"a state of more than {MOST_STATE} numbers")
         self.leaves = Leaves(tuple(tuple(leaf.shape) for leaf in jax.tree.leaves(params)), *streams)
         self.batch, self.length = jax.tree.leaves(inputs)[0].shape[:2]
         if self.length < 1 or self.batch < 1:
             raise NotCompiled("streams without examples")
-        width = min(widest(), 1 << (self.batch - 1).bit_length())
-        self.to_inputs = to_inputs
-        self.source = _source(step, trees, self.leaves, width, to_inputs)
+        if self.leaves.params:
+            width = min(widest(), 1 << (self.batch - 1).bit_length())
+        else:  # all calls may come to lie side by side; wider, a large state leaves the cache
+            width = min(widest(), 8)
+        self.to_inputs = pull == "inputs"
+        self.source = _source(step, trees, self.leaves, width, pull)
         self.name = _register(self.source.text)
 
     def run(self, params: Sequence[Any], state: Sequence[Any], inputs: Sequence[Any]) -> Any:
@@ -144,15 +182,13 @@ def _spec(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
 
 
 @functools.lru_cache(maxsize=64)
-def _source(
-    step: Step, trees: tuple[Any, ...], leaves: Leaves, width: int, to_inputs: bool
-) -> Source:
+def _source(step: Step, trees: tuple[Any, ...], leaves: Leaves, width: int, pull: Pull) -> Source:
     def flat(params: Any, state: Any, inputs: Any) -> Any:
         batches = [jnp.expand_dims(x, 0) for x in state], [jnp.expand_dims(x, 0) for x in inputs]
         new, outputs = step(*map(jax.tree.unflatten, trees, (params, *batches)))
         return [x[0] for x in jax.tree.leaves(new)], [x[0] for x in jax.tree.leaves(outputs)]
 
-    return generate(flat, leaves, width, to_inputs=to_inputs)
+    return generate(flat, leaves, width, pull)
 
 
 _LOADED: dict[str, Any] = {}
@@ -170,16 +206,14 @@ def _register(source: str) -> str:
     return name
 
 
-def _kernel_for(
-    step: Step, params: Any, state: Any, inputs: Any, *, to_inputs: bool
-) -> Kernel | None:
+def _kernel_for(step: Step, params: Any, state: Any, inputs: Any, pull: Pull) -> Kernel | None:
     """FIXEDWEIGHT_KERNELS=0 in the environment turns kernels off."""
     if os.environ.get("FIXEDWEIGHT_KERNELS") == "0" or jax.default_backend() != "cpu":
         return None
     if any(leaf.dtype != np.float32 for leaf in jax.tree.leaves((params, state, inputs))):
         return None  # float64 is asked for its precision: the scan keeps it
     try:
-        return Kernel(step, params, state, inputs, to_inputs=to_inputs)
+        return Kernel(step, params, state, inputs, pull)
     except NotCompiled as reason:
         _say(str(reason))
         return None

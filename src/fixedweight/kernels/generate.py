@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -48,9 +48,13 @@ class Source:
     """Evaluations of tanh, exp and the like, by name."""
 
 
-def generate(step: Step, leaves: Leaves, width: int, *, to_inputs: bool) -> Source:
-    """C for the step with `width` streams to a vector; `to_inputs`: whether the pullback goes
-    to the inputs too.
+Pull = Literal["nothing", "params", "inputs"]
+"""How far a pullback goes: nowhere, to the parameters and the state before, or to the inputs too.
+"""
+
+
+def generate(step: Step, leaves: Leaves, width: int, pull: Pull) -> Source:
+    """C for the step with `width` streams to a vector.
 
     Raises:
         NotCompiled: the step uses something that kernels do not know, named in the message.
@@ -62,8 +66,10 @@ def generate(step: Step, leaves: Leaves, width: int, *, to_inputs: bool) -> Sour
     }
 
     def whole(params: Any, state: Any, inputs: Any, d_state: Any, d_outputs: Any) -> Any:
-        results, pull = jax.vjp(step, params, state, inputs)
-        return results, pull((d_state, d_outputs))
+        if pull == "nothing":
+            return step(params, state, inputs)
+        results, back = jax.vjp(step, params, state, inputs)
+        return results, back((d_state, d_outputs))
 
     arguments = (spec["params"], spec["state"], spec["inputs"], spec["state"], spec["outputs"])
     jaxpr = jax.make_jaxpr(whole)(*arguments)
@@ -71,6 +77,8 @@ def generate(step: Step, leaves: Leaves, width: int, *, to_inputs: bool) -> Sour
     for i, group in enumerate(arguments):
         args.append([program.new(leaf.shape, UNIFORM if i == 0 else LANE) for leaf in group])
     counts = [len(leaves.state), len(leaves.outputs), len(leaves.params), len(leaves.state)]
+    if pull == "nothing":
+        counts[2:] = 0, 0
     ends = np.cumsum(counts)
     results = lower(
         program, jaxpr, [ids for group in args for ids in group], range(int(ends[1]), int(ends[2]))
@@ -78,7 +86,7 @@ def generate(step: Step, leaves: Leaves, width: int, *, to_inputs: bool) -> Sour
     new_state, outputs, d_params, d_state, d_inputs = (
         results[a:b] for a, b in zip([0, *ends], [*ends, len(results)], strict=True)
     )
-    if not to_inputs:
+    if pull == "params":
         d_inputs = []
     return _Assembly(
         program, leaves, width, args, args[3] + args[4], new_state, outputs, d_params, d_state,
@@ -185,7 +193,7 @@ class _Assembly:
         ids: list[np.ndarray] = []
         owners: list[np.ndarray] = []
         first = 0
-        for value, shape in zip(d_params, self.leaves.params, strict=True):
+        for value, shape in zip(d_params, self.leaves.params, strict=bool(d_params)):
             n = prod(shape)
             owner = np.arange(first, first + n)
             first += n
@@ -246,7 +254,8 @@ class _Assembly:
             f"static void prologue({const} P, float *restrict U, {lanes} M) {{\n"
             + prologue.body.replace("STORE(SPLAT(", "STORE_FIRST((") + "\n}",
             f"static void forward({head}, {lanes} DY) {{\n{forward.body}\n}}",
-            f"static void taped({head}, {lanes} DY, {lanes} T) {{\n{taped.body}\n}}",
+            f"static void taped({head}, {lanes} DY, {lanes} T) {{\n"
+            + (taped.body if self.sizes["NT"] else "forward(P, U, X, S, N, M, DY);") + "\n}",
             f"static void pulled({head.replace(f'{lanes} N', f'const {lanes} N')}, "
             f"const {lanes} T, const {lanes} DN, const {lanes} DY, {lanes} DS, {lanes} DX, "
             f"{lanes} R, {lanes} A) {{\n{pulled.body}\n}}",

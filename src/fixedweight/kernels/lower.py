@@ -33,6 +33,8 @@ SAME = {"copy", "copy_p", "optimization_barrier", "convert_element_type", "reduc
 PROBED = {"gather", "scatter-add", "scatter_add", "cumsum", "dynamic_slice",
           "reduce_window_sum"}  # fmt: skip
 """Linear in the first argument that varies, with 0 and 1 as coefficients: known by trial."""
+PICKS = {"gather", "dynamic_slice"}
+"""Of these, those that only pick where the places are known and within bounds."""
 
 
 class NotCompiled(Exception):  # noqa: N818 - a reason, not a fault
@@ -217,7 +219,8 @@ def _equation(
         )
         return [program.sum(name.removeprefix("reduce_"), flat)]
     if name in PROBED:
-        return [_probe(program, equation, ids)]
+        picked = _picked(program, equation, ids) if name in PICKS else None
+        return [_probe(program, equation, ids) if picked is None else picked]
     return [*_move(program, equation, ids)]
 
 
@@ -306,6 +309,19 @@ def _power(program: Program, x: Ids, y: int) -> Ids:
         return x
     square = program.map("mul", half, half)
     return program.map("mul", square, x) if y % 2 else square
+
+
+def _picked(program: Program, equation: _Equation, ids: list[Ids]) -> Ids | None:
+    """What is taken from the first argument at known places; None where that is not all."""
+    if not all(program.is_constant(where).all() for where in ids[1:]):
+        return None
+    known = [
+        program.value(where).astype(aval.dtype)
+        for where, aval in zip(ids[1:], equation.avals[1:], strict=False)
+    ]
+    with jax.ensure_compile_time_eval():
+        taken = np.asarray(equation.bind(ids[0].astype(np.int32), *known, **equation.params))
+    return taken.astype(np.int64) if (taken >= 0).all() else None  # out of bounds: below 0
 
 
 def _probe(program: Program, equation: _Equation, ids: list[Ids]) -> Ids:

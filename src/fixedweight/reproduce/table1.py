@@ -134,7 +134,7 @@ def as_in_2001(name: str, examples: int, learned_in: int) -> Row:
     Args:
         name: of the row in `ROWS`.
         examples: of a stream: a mapping, or an epoch of mappings that follow each other.
-        learned_in: examples in all, a fraction of the paper's epochs.
+        learned_in: examples in all; the paper's epochs where they fit into some minutes.
     """
     return replace(
         ROWS[name],
@@ -150,9 +150,9 @@ ROWS |= {
     "boolean 256, continuous, as in 2001": as_in_2001(
         "boolean 256, continuous", 25_600, 20_480_000
     ),
-    "semi-linear 64, 6 + 6, as in 2001": as_in_2001("semi-linear 64, 6 + 6", 64, 2_000_000),
-    "semi-linear 1000, 6 + 6, as in 2001": as_in_2001("semi-linear 1000, 6 + 6", 1000, 2_000_000),
-    "quadratic 1000, as in 2001": as_in_2001("quadratic 1000", 1000, 500_000),
+    "semi-linear 64, 6 + 6, as in 2001": as_in_2001("semi-linear 64, 6 + 6", 64, 64_000_000),
+    "semi-linear 1000, 6 + 6, as in 2001": as_in_2001("semi-linear 1000, 6 + 6", 1000, 100_000_000),
+    "quadratic 1000, as in 2001": as_in_2001("quadratic 1000", 1000, 20_000_000),
 }
 
 QUICK = (

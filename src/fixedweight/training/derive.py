@@ -177,6 +177,7 @@ class _Run:
         self.seeds, self.path = seeds, path
         self.scaling = family.scaling()
         self.optimizer = make_optimizer(schedule)
+        self.plain = schedule.rates[0] if schedule.plain_descent else None
         train_key, validation_key = jax.random.split(jax.random.key(seed))
         self.rows = list(range(seeds * schedule.stages[0].rivals))
         """The networks at work, by number; a seed's rivals follow each other."""
@@ -238,8 +239,9 @@ class _Run:
         self, number: int, stage: Stage, begin: int, on_progress: Callable[[Progress], None]
     ) -> None:
         advance = make_advance(
-            self.network, self.gradient, self.optimizer, self.family, self.scaling, stage
-        )
+            self.network, self.gradient, self.optimizer, self.family, self.scaling, stage,
+            self.plain,
+        )  # fmt: skip
         rows = np.asarray(self.rows)
         keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self.keys[rows], number)
         first = (self.done - begin) // stage.windows

@@ -10,8 +10,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from fixedweight import kernels
 from fixedweight.families import Stream, TaskFamily, network_inputs
-from fixedweight.gradients import Gradient, squared_error, unroll
+from fixedweight.gradients import Gradient, OneExample, squared_error, unroll
 from fixedweight.networks import Network, Params, initial_state
 from fixedweight.scaling import Scaling
 from fixedweight.training.schedule import Schedule, Stage
@@ -98,11 +99,20 @@ def make_advance(
     family: TaskFamily,
     scaling: Scaling,
     stage: Stage,
+    plain: float | None = None,
 ) -> Advance:
     """Compile the updates of a stage. Draw i of a seed depends on its key and i alone, so that a
-    run in pieces equals a run in one."""
+    run in pieces equals a run in one.
+
+    Args:
+        plain: the learning rate, if an update is the gradient times it and the optimiser adds
+            nothing to that.
+    """
     if stage.hazard is not None:
         family = family.at_pace(stage.hazard)
+    by_example = None
+    if plain is not None and gradient.one_example and stage.length == stage.batch == 1:
+        by_example = partial(_descend, gradient.one_example, plain)
 
     def split(values: Array) -> Array:
         """[batch, windows * length, ...] -> [windows, batch, length, ...]"""
@@ -116,6 +126,14 @@ def make_advance(
         updates = jax.tree.map(lambda update: rate * update, updates)
         return (optax.apply_updates(params, updates), optimizer_state, carried), loss
 
+    def descend(state: TrainState, carried: Any, data: Any) -> tuple[Params, Array] | None:
+        """An update after each example in one kernel: (parameters after, losses)."""
+        if by_example is None:
+            return None
+        alone = jax.tree.map(lambda leaf: leaf[None], (state.params, state.rate))
+        done = kernels.run(by_example, (*alone, carried), data)
+        return done and (jax.tree.map(lambda leaf: leaf[0], done[0][0]), done[1])
+
     def draw(
         key: PRNGKeyArray, i: Array, so_far: tuple[TrainState, Float[Array, ""]]
     ) -> tuple[TrainState, Float[Array, ""]]:
@@ -123,14 +141,17 @@ def make_advance(
         stream = family.sample(
             jax.random.fold_in(key, i), stage.batch, stage.length * stage.windows
         )
-        data = jax.tree.map(split, seen(stream, family, scaling))
+        data = seen(stream, family, scaling)
         begin = initial_state(network, state.params, (stage.batch,), jnp)
         begin = gradient.begin(state.params, begin)
+        if done := descend(state, begin, data):
+            return state._replace(params=done[0]), total + jnp.mean(done[1])
         # by the number of the draw, the same for all seeds: under vmap a condition that differed
         # between them would be worked out every time
         fresh = jax.lax.cond(
             i % max(1, REFRESH // stage.windows) == 0, refresh, lambda old: old, state.optimizer
         )
+        data = jax.tree.map(split, data)
         carry = (state.params, fresh, begin)
         if stage.windows == 1:  # a scan would copy the data
             only = jax.tree.map(lambda values: values[0], data)
@@ -149,6 +170,21 @@ def make_advance(
         return state, total / draws
 
     return jax.jit(jax.vmap(one, in_axes=(0, 0, None, None)))
+
+
+def _descend(
+    gradient: OneExample, rate: float, _: Any, state: tuple[Params, Array, Any], example: Any
+) -> tuple[tuple[Params, Array, Any], Array]:
+    """Online descent of streams side by side, each with its own parameters, as one step of its own:
+    (parameters, multiple of the rate, what the gradient carries) -> the same after an example."""
+
+    def one(params: Params, multiple: Array, carried: Any, example: Any) -> Any:
+        carried, (error, slopes) = gradient(params, carried, example)
+        step = rate * multiple
+        params = jax.tree.map(lambda value, slope: value - step * slope, params, slopes)
+        return (params, multiple, carried), error
+
+    return jax.vmap(one)(*state, example)
 
 
 Validate = Callable[[TrainState], tuple[TrainState, Float[Array, " seed"]]]

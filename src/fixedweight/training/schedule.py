@@ -16,6 +16,9 @@ from fixedweight.errors import InputError
 from fixedweight.families import TaskFamily
 from fixedweight.networks import Memory, Network
 
+UNCLIPPED = 1e30
+"""A norm that no gradient reaches."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -100,6 +103,12 @@ class Schedule:
     def updates(self) -> int:
         return sum(stage.updates for stage in self.stages)
 
+    @property
+    def plain_descent(self) -> bool:
+        """Whether an update is the gradient times a constant, and nothing else."""
+        constant = self.warmup == 0 and self.final == 1.0 and self.weight_decay == 0.0
+        return self.optimizer == "sgd" and constant and self.clip == UNCLIPPED
+
     def scaled(self, factor: float) -> "Schedule":
         """The same course with `factor` times the updates."""
         if not 0 < factor < float("inf"):
@@ -126,7 +135,7 @@ def online_descent(
     """
     stage = Stage(1, 1, updates, windows=examples)
     return Schedule(
-        (stage,), learning_rate=learning_rate, optimizer="sgd", warmup=0, final=1.0, clip=1e30
+        (stage,), learning_rate=learning_rate, optimizer="sgd", warmup=0, final=1.0, clip=UNCLIPPED
     )
 
 
