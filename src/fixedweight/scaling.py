@@ -33,6 +33,10 @@ class Scaling:
         offset, scale, _, _ = self._rows
         return (inputs - offset) / scale
 
+    def unscale_inputs(self, inputs: Any) -> Any:
+        offset, scale, _, _ = self._rows
+        return inputs * scale + offset
+
     def scale_targets(self, targets: Any) -> Any:
         _, _, offset, scale = self._rows
         return (targets - offset) / scale

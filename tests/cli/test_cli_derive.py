@@ -93,7 +93,7 @@ def small(monkeypatch):
 
     Compiling takes most of the time: as many streams everywhere make fewer shapes of it.
     """
-    evaluation = importlib.import_module("fixedweight.evaluation.evaluate")
+    evaluation = importlib.import_module("fixedweight.evaluation.trial")
     for name in ("STREAMS", "GUESS"):
         monkeypatch.setattr(evaluation, name, 64)
     training = importlib.import_module("fixedweight.training.derive")
@@ -176,7 +176,7 @@ def test_each_topology_is_the_one_asked_for():
     )
     for name, kind in PLAIN.items():
         assert asked(name) == kind()
-        assert asked(name, hidden=3) == kind(hidden=3)
+        assert asked(name, hidden=4) == kind(hidden=4)
     lines = Quadratic(scale="none")
     assert asked("LeastSquaresMemory", family=lines) == LeastSquaresMemory(heads=1)
     assert asked(None) == default_network(Boolean())

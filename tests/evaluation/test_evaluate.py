@@ -107,7 +107,7 @@ def table(missing=False, stretch=1.0, tested=0.0, rows=12):
 
 
 # The package hides the module behind the function of the same name.
-MODULE = importlib.import_module("fixedweight.evaluation.evaluate")
+MODULE = importlib.import_module("fixedweight.evaluation.trial")
 
 
 @pytest.fixture

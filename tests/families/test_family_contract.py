@@ -32,6 +32,7 @@ from fixedweight.families import (
     Table,
     TaskFamily,
     TwoLayer,
+    innermost,
     network_inputs,
     read_table,
 )
@@ -115,12 +116,6 @@ def sampler(bare):
 def drawn(name, seed=3):
     streams = sampler(innermost(CASES[name]))(jax.random.key(seed))
     return jax.tree.map(np.asarray, streams[name])
-
-
-def innermost(family):
-    while isinstance(family, Wrapper):
-        family = family.family
-    return family
 
 
 def layers(family):

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
+from fixedweight.evaluation.rivals import RIVALS, TRUE_BASIS
+from fixedweight.evaluation.trial import try_on
 from fixedweight.families import Boolean, Simulator
-from fixedweight.leaderboard import FAMILIES, NETWORKS, VERSION, board, changes, part
+from fixedweight.leaderboard import FAMILIES, NETWORKS, VERSION, board, changes, part, rivals
 from fixedweight.leaderboard.board import measure
+from fixedweight.leaderboard.rivals import measure_rival, rivals_of
 from fixedweight.networks import NETWORKS as ALL
 from fixedweight.networks import Elman, Presented
 from fixedweight.parts import Work, load, shown
@@ -60,6 +63,48 @@ def test_it_is_shown_and_drawn_with_an_oracle_and_without(record, tmp_path):
     assert text.splitlines()[3].startswith("| b | (")
 
 
+def test_a_rival_is_judged_on_a_few_of_the_same_tasks(record, tmp_path, monkeypatch):
+    work = Work(lambda text: None, tmp_path / "checkpoint")
+    monkeypatch.setattr(rivals, "EXAMPLES", 80)
+    family = Boolean(length=8)
+    rival = measure_rival(family, "k nearest neighbours", work)
+    rival = json.loads(json.dumps(rival, allow_nan=False))
+    assert rival["tasks"] == 10
+    assert rival["oracle"]["kind"] == "exact"
+    (seed,) = rival["seeds"]
+    assert 1.0 < seed["ratio"]["value"] < 4.0
+    assert seed["ratio"]["value"] * rival["oracle"]["mse"]["value"] == pytest.approx(
+        seed["mse"]["value"], rel=1e-4
+    )
+    trial = try_on(family)
+    errors = trial.errors_of(RIVALS["k nearest neighbours"](family))
+    assert seed["mse"]["value"] == pytest.approx(errors[:10].mean(), rel=1e-4)
+    records = {"Elman": record, "k nearest neighbours": rival}
+    lines = part("boolean-2").text(records).splitlines()
+    assert any(line.startswith("| k nearest neighbours |  |  | ") for line in lines)
+    part("boolean-2").draw(records, Figure())
+    networks, others = board({"a": records}).split("\n\n")
+    assert networks.splitlines()[0] == "| family | Elman |"
+    assert others.splitlines()[0] == "| family | k nearest neighbours |"
+    assert others.splitlines()[2] == f"| a | {seed['ratio']['value']:.3g} |"
+    assert changes({"a": records}, {"a": records}) == []
+
+
+def test_only_linear_families_have_a_true_basis():
+    for name, family in FAMILIES.items():
+        other = name.startswith(("boolean", "semilinear", "decision", "two-layer"))
+        assert (TRUE_BASIS in rivals_of(family)) == (not other), name
+
+
+def test_published_figures_stand_beside_ours(record):
+    record = copy.deepcopy(record)
+    for i, seed in enumerate(record["seeds"]):
+        seed["by_example"] = [1.0] * 40 + [0.3 + i]
+    record["variance"] = 2.0
+    lines = board({"linear-20": {"Elman": record}}).splitlines()
+    assert "after 40 examples 0.4 [0.15, 0.65]; published 0.0006" in lines[-1]
+
+
 def test_changes_are_those_beyond_the_tolerances(record):
     before = {"a": {"Elman": record, "GRU": copy.deepcopy(record)}}
     now = copy.deepcopy(before)
@@ -91,7 +136,7 @@ def test_every_network_but_presentations_stands_on_it():
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_stored_is_of_the_present_families_and_networks(family):
     records = load(part(family), STORED, False)
-    assert set(records) <= set(NETWORKS)
+    assert set(records) <= {*NETWORKS, *rivals_of(FAMILIES[family])}
     if records:
         assert {record["version"] for record in records.values()} == {VERSION}
         assert shown(part(family), STORED, False) + "\n" == (STORED / f"{family}.md").read_text()

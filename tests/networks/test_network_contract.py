@@ -59,6 +59,10 @@ OWN = {
         {"heads": 3, "features": 2, "input_size": 6, "target_size": 2, "flagged": True},
     ),
     "SelfReferential": ({"layers": 1, "hidden": 3},),
+    "Transformer": (
+        {"context": 4, "hidden": 2, "heads": 1, "layers": 1, "delay": 2, "flagged": True},
+        {"context": 5, "hidden": 6, "heads": 3, "input_size": 6, "target_size": 2, "flagged": True},
+    ),
     "PreviousError": (
         {"network": MyNetwork(hidden=5), "flagged": True, "delay": 2},
         {"network": Jordan(hidden=3), "input_size": 5, "target_size": 2, "delay": 1},

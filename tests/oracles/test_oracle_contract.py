@@ -25,8 +25,8 @@ from fixedweight.families import (
     Sinusoid,
     SparseLinear,
     Switching,
+    innermost,
 )
-from fixedweight.families.wrappers import Wrapper
 from fixedweight.oracles import BooleanFilter, Importance, Kind, Oracle, Polytope, oracle_for
 
 FAMILIES = (
@@ -90,10 +90,6 @@ def stream_of(family, seed=0):
 @cache
 def predicted(family):
     return known_oracle(family).predict(stream_of(family))
-
-
-def innermost(family):
-    return innermost(family.family) if isinstance(family, Wrapper) else family
 
 
 def test_every_oracle_is_under_contract():

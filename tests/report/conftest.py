@@ -36,7 +36,7 @@ def real_cards():
     with pytest.MonkeyPatch.context() as patch:
         # the packages hide these modules behind the functions of the same name
         run = importlib.import_module("fixedweight.training.derive")
-        judge = importlib.import_module("fixedweight.evaluation.evaluate")
+        judge = importlib.import_module("fixedweight.evaluation.trial")
         patch.setattr(run, "MOST_CHUNK_DRAWS", 1)
         patch.setattr(judge, "STREAMS", 40)
         patch.setattr(run, "check_family", lambda family: None)

@@ -50,7 +50,8 @@ def derive(
         str | None,
         typer.Option(
             help="LeastSquaresMemory (the default), GatedDeltaMemory, DeltaMemory, LSTM1997 (the "
-            "paper's), LSTM, GRU, SLSTM, MLSTM, Elman, Jordan, FullyRecurrent or SelfReferential",
+            "paper's), LSTM, GRU, SLSTM, MLSTM, Transformer, Elman, Jordan, FullyRecurrent or "
+            "SelfReferential",
             show_default=False,
         ),
     ] = None,

@@ -14,7 +14,8 @@ def leaderboard(
         list[str] | None, typer.Argument(help="families to judge on; all", show_default=False)
     ] = None,
     network: Annotated[
-        list[str] | None, typer.Option(help="networks to judge; all", show_default=False)
+        list[str] | None,
+        typer.Option(help="networks, and rivals of other libraries, to judge; all"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="rough, in minutes")] = False,
     show: Annotated[bool, typer.Option("--show", help="print what is stored")] = False,
@@ -23,20 +24,25 @@ def leaderboard(
         Path | None, typer.Option(help="an earlier folder: say what has moved since")
     ] = None,
 ) -> None:
-    """Judge networks on families against the best possible learners, cell by cell.
+    """Judge networks, and what other libraries have, against the best possible learners.
 
     Writes FAMILY.json (the data), FAMILY.md and FAMILY.png. Ctrl-C loses at most the cell at work;
     the same command goes on. Delete FAMILY.json to measure a family again.
     """
     require("jax", "train")
+    from fixedweight.evaluation.rivals import LIBRARIES, RIVALS
     from fixedweight.leaderboard import FAMILIES, NETWORKS, board, changes, part
     from fixedweight.parts import load, measure, shown
 
-    for what, given, known in (("families", families, FAMILIES), ("networks", network, NETWORKS)):
+    judged = (*NETWORKS, *RIVALS)
+    for what, given, known in (("families", families, FAMILIES), ("networks", network, judged)):
         if unknown := [name for name in given or () if name not in known]:
             raise InputError(f"Expected {what} among {', '.join(known)}, got {', '.join(unknown)}.")
     chosen = [part(name) for name in families or FAMILIES]
     if not show:
+        if set(network or RIVALS) & set(RIVALS):
+            for library in LIBRARIES:  # before hours of work, not after
+                require(library, "leaderboard")
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

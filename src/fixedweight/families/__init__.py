@@ -17,7 +17,7 @@ from fixedweight.families.stream import Stream, network_inputs
 from fixedweight.families.table import Table, read_table
 from fixedweight.families.task_family import TaskFamily
 from fixedweight.families.two_layer import TwoLayer
-from fixedweight.families.wrappers import Late, Missing, Noisy, Switching
+from fixedweight.families.wrappers import Late, Missing, Noisy, Switching, innermost
 
 __all__ = [
     "Boolean",
@@ -42,6 +42,7 @@ __all__ = [
     "TaskFamily",
     "TwoLayer",
     "check_family",
+    "innermost",
     "network_inputs",
     "read_table",
 ]

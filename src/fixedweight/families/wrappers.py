@@ -13,6 +13,13 @@ from fixedweight.families.task_family import TaskFamily
 from fixedweight.scaling import Scaling
 
 
+def innermost(family: TaskFamily) -> TaskFamily:
+    """What all the conditions are put on."""
+    while isinstance(family, Wrapper):
+        family = family.family
+    return family
+
+
 @dataclass(frozen=True)
 class Wrapper(TaskFamily):
     """A family seen under a condition: by default the streams of `family`, changed by `change`."""

@@ -13,9 +13,10 @@ import numpy as np
 
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.evaluation import evaluate_all
-from fixedweight.evaluation.errors import examples_to_learn
 from fixedweight.families import TaskFamily
 from fixedweight.leaderboard.families import FAMILIES, VERSION
+from fixedweight.leaderboard.judged import shortened
+from fixedweight.leaderboard.rivals import measure_rival, rivals_of
 from fixedweight.leaderboard.shown import draw, text
 from fixedweight.learner import Learner
 from fixedweight.networks import (
@@ -28,6 +29,7 @@ from fixedweight.networks import (
     GatedDeltaMemory,
     LeastSquaresMemory,
     Network,
+    Transformer,
     initial_state,
 )
 from fixedweight.parts import Cell, Part, Record, Work
@@ -35,12 +37,8 @@ from fixedweight.report.summary import conditions
 from fixedweight.training import default_network, default_schedule
 
 SEEDS = 5
-CURVE = 64
-"""Examples of a task of which the error is kept one by one."""
-NEARLY = 0.01
-"""A second, stricter mark for having learned: so much of the targets' variance."""
-AFTER_SWITCH = 10
-"""Examples after a switch over which the error is shown."""
+CONTEXT = 100
+"""Examples that the Transformer sees at the most, the whole of most tasks."""
 TIMED = 300
 """Examples over which the time of one is measured."""
 
@@ -60,6 +58,7 @@ NETWORKS: dict[str, Callable[[TaskFamily], Network]] = {
     "LeastSquaresMemory": _memory(LeastSquaresMemory),
     "GatedDeltaMemory": _memory(GatedDeltaMemory),
     "DeltaMemory": _memory(DeltaMemory),
+    "Transformer": lambda family: Transformer(context=min(family.examples, CONTEXT)),
     "LSTM1997": lambda family: LSTM1997(),
     "LSTM": lambda family: LSTM(),
     "GRU": lambda family: GRU(),
@@ -81,7 +80,7 @@ def measure(family: TaskFamily, network: Network, seeds: int, effort: float, wor
         "version": VERSION,
         "regime": first["regime"],
         "variance": first["variance"],
-        "oracle": first["oracle"] and _shortened(first["oracle"], first["variance"]),
+        "oracle": first["oracle"] and shortened(first["oracle"], first["variance"]),
         "baselines": {
             name: figures["mse"]["value"] for name, figures in first["baselines"].items()
         },
@@ -94,24 +93,12 @@ def measure(family: TaskFamily, network: Network, seeds: int, effort: float, wor
         "seeds": [
             {
                 "validation": learner.card["derivation"]["validation_error"],
-                **_shortened(record["learner"], first["variance"]),
+                **shortened(record["learner"], first["variance"]),
                 "ratio": record["ratio"],
                 "long": record["long"],
             }
             for learner, record in zip(learners, records, strict=True)
         ],
-    }
-
-
-def _shortened(figures: Record, variance: float) -> Record:
-    """Figures of `evaluate` with the curve cut and the stricter mark beside the usual one."""
-    curve = figures["by_example"]
-    start = [error for error in curve[:AFTER_SWITCH] if error is not None]
-    return {
-        **figures,
-        "by_example": curve[:CURVE],
-        "first": float(np.mean(start)) if start else None,
-        "to_one_percent": examples_to_learn(curve, variance, NEARLY),
     }
 
 
@@ -137,7 +124,10 @@ def microseconds(learner: Learner, family: TaskFamily) -> float:
 
 def cells(family: str, quick: bool) -> dict[str, Cell]:
     of, (seeds, effort) = FAMILIES[family], (1, 0.05) if quick else (SEEDS, 1.0)
-    return {name: partial(measure, of, make(of), seeds, effort) for name, make in NETWORKS.items()}
+    networks = {
+        name: partial(measure, of, make(of), seeds, effort) for name, make in NETWORKS.items()
+    }
+    return networks | {name: partial(measure_rival, of, name) for name in rivals_of(of)}
 
 
 def part(family: str) -> Part:

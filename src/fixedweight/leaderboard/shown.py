@@ -12,9 +12,13 @@ from fixedweight.parts import Record, markdown, spread
 PUBLISHED = {
     ("linear-20", 20): 0.02,
     ("linear-20", 40): 0.0006,
+    ("sparse-linear-20", 5): 0.58,
+    ("sparse-linear-20", 10): 0.09,
+    ("decision-tree-20", 100): 0.12,
+    ("two-layer-20", 100): 0.17,
 }
-"""(family, examples) -> squared error over the number of inputs, arXiv:2208.01066, figure 2: a
-Transformer of 9.5 M weights."""
+"""(family, examples) -> squared error over the variance of the targets, of a Transformer of 9.5 M
+weights: arXiv:2208.01066, sections 3 and 5."""
 
 TOLERANCES: dict[str, Callable[[float], float]] = {
     "ratio": lambda before: 0.02 * before,
@@ -49,8 +53,7 @@ def text(records: dict[str, Record]) -> str:
         rows.append(
             [
                 name,
-                record["weights"],
-                record["state"],
+                *("" if record[kept] is None else record[kept] for kept in ("weights", "state")),
                 f"{record['microseconds']:.0f}",
                 f"{record['derive_seconds']:.0f} s",
                 spread([_value(seed["mse"]) for seed in seeds]),
@@ -59,7 +62,7 @@ def text(records: dict[str, Record]) -> str:
                 spread([_value(seed["after"]["30"]) for seed in seeds]),
                 spread([seed["examples_to_learn"] for seed in seeds]),
                 spread([seed["to_one_percent"] for seed in seeds]),
-                spread([_value(seed["long"] and seed["long"]["rest"]) for seed in seeds]),
+                spread(beyond) if (beyond := _beyond(record)) else "-",
             ]
         )
     first = next(iter(records.values()))
@@ -89,33 +92,52 @@ def text(records: dict[str, Record]) -> str:
 
 
 def board(found: Mapping[str, Mapping[str, Record]]) -> str:
-    """Families by networks: error over the oracle's where there is one, else over the variance of
-    the targets (in brackets); medians over seeds."""
-    networks = list(dict.fromkeys(name for records in found.values() for name in records))
-    rows = [["family", *networks]]
-    for family, records in found.items():
-        row = [family]
-        for name in networks:
-            record = records.get(name)
-            if record is None:
-                row.append("")
-            elif ratios := _ratios(record):
-                row.append(f"{median(ratios):.3g}")
-            else:
-                error = _figures(record)["mse"]
-                row.append("-" if error is None else f"({error / record['variance']:.3g})")
-        rows.append(row)
-    lines = [markdown(rows)]
+    """Families by networks, and by rivals: error over the oracle's where there is one, else over
+    the variance of the targets (in brackets); medians over seeds."""
+    tables = [_across(found, rivals=False), _across(found, rivals=True)]
+    lines = ["\n\n".join(table for table in tables if table)]
     for (family, examples), published in PUBLISHED.items():
         for name, record in found.get(family, {}).items():
-            inputs = record["network"]["input_size"] - record["network"]["target_size"]
-            errors = [seed["by_example"][examples] / inputs for seed in record["seeds"]]
+            curves = [seed["by_example"] for seed in record["seeds"]]
+            if _is_rival(record) or len(curves[0]) <= examples:
+                continue
+            errors = [
+                None if curve[examples] is None else curve[examples] / record["variance"]
+                for curve in curves
+            ]
             lines.append(
-                f"- {family}, {name}: error / inputs after {examples} examples {spread(errors)}; "
+                f"- {family}, {name}: error / variance after {examples} examples {spread(errors)}; "
                 f"published {published:g} (arXiv:2208.01066), with {record['weights']} weights "
                 "against 9.5 M."
             )
     return lines[0] + ("\n\n" + "\n".join(lines[1:]) if len(lines) > 1 else "")
+
+
+def _across(found: Mapping[str, Mapping[str, Record]], rivals: bool) -> str:
+    chosen = {
+        family: {name: record for name, record in records.items() if _is_rival(record) == rivals}
+        for family, records in found.items()
+    }
+    names = list(dict.fromkeys(name for records in chosen.values() for name in records))
+    rows = [["family", *names]]
+    for family, records in chosen.items():
+        if records:
+            rows.append([family, *(_cell(records.get(name)) for name in names)])
+    return markdown(rows) if names else ""
+
+
+def _cell(record: Record | None) -> str:
+    if record is None:
+        return ""
+    figures = _figures(record)
+    if figures["ratio"] is not None:
+        return f"{figures['ratio']:.3g}"
+    error = figures["mse"]
+    return "-" if error is None else f"({error / record['variance']:.3g})"
+
+
+def _is_rival(record: Record) -> bool:
+    return record["network"] is None
 
 
 def changes(
@@ -163,7 +185,7 @@ def _figures(record: Record) -> dict[str, float | None]:
     def middle(values: Sequence[float | int | None]) -> float | None:
         known = [float("inf") if value is None else value for value in values]
         found = median(known)
-        return None if found == float("inf") else found
+        return None if found == float("inf") else float(found)
 
     seeds = record["seeds"]
     return {
@@ -173,6 +195,11 @@ def _figures(record: Record) -> dict[str, float | None]:
         "weights": record["weights"],
         "state": record["state"],
     }
+
+
+def _beyond(record: Record) -> list[float | None]:
+    """Errors beyond the trained length, where the family can be drawn so long."""
+    return [_value(seed["long"]["rest"]) for seed in record["seeds"] if seed["long"]]
 
 
 def _ratios(record: Record) -> list[float]:

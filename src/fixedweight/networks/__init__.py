@@ -17,16 +17,18 @@ from fixedweight.networks.network import (
     initial_state,
     parameter_count,
 )
+from fixedweight.networks.paired import Paired
 from fixedweight.networks.presented import Alternating, Presented, PreviousError
 from fixedweight.networks.simple import Elman, FullyRecurrent, Jordan
 from fixedweight.networks.srwm import SelfReferential
+from fixedweight.networks.transformer import Transformer
 from fixedweight.networks.xlstm import MLSTM, SLSTM
 
 NETWORKS: dict[str, type[Network]] = {
     network.__name__: network
     for network in (
         *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU, SelfReferential),
-        *(SLSTM, MLSTM, DeltaMemory, GatedDeltaMemory, LeastSquaresMemory),
+        *(SLSTM, MLSTM, DeltaMemory, GatedDeltaMemory, LeastSquaresMemory, Transformer),
         *(PreviousError, Alternating),
     )
 }
@@ -48,11 +50,13 @@ __all__ = [
     "LeastSquaresMemory",
     "Memory",
     "Network",
+    "Paired",
     "Params",
     "Presented",
     "PreviousError",
     "SelfReferential",
     "State",
+    "Transformer",
     "check_network",
     "from_config",
     "initial_state",

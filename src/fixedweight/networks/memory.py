@@ -16,7 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fixedweight.errors import NetworkError
-from fixedweight.networks.network import Network, Params, State, logistic, softplus
+from fixedweight.networks.network import Params, State, logistic, softplus
+from fixedweight.networks.paired import Paired, queued
 from fixedweight.networks.simple import affine, uniform
 
 NEAR = 1e-3
@@ -30,7 +31,7 @@ LEAK = 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memory(Network):
+class Memory(Paired):
     """What these networks share: everything but the rule.
 
     x are the inputs of an example; y the target told with them, which belongs to inputs x'
@@ -63,29 +64,12 @@ class Memory(Network):
     features: int = 8
     hidden: int = 12
     control: int = 6
-    delay: int = 0
-    """Steps by which a target comes late."""
-    flagged: bool = False
-    """Whether the last input is 1 where a target has come, and 0 where not."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         sizes = {name: getattr(self, name) for name in ("heads", "features", "hidden", "control")}
-        if min(sizes.values()) < 1 or self.delay < 0:
-            raise NetworkError(
-                f"Expected sizes of at least 1 and no negative delay, got {sizes} and "
-                f"delay={self.delay}."
-            )
-        if self.example_size < 0:
-            raise NetworkError(
-                f"Expected input_size to hold the target told ({self.target_size}) and the flag, "
-                f"if any, got {self.input_size}."
-            )
-
-    @property
-    def example_size(self) -> int:
-        """Numbers in the inputs of an example, without the supplementary ones."""
-        return self.input_size - self.target_size - int(self.flagged)
+        if min(sizes.values()) < 1:
+            raise NetworkError(f"Expected sizes of at least 1, got {sizes}.")
 
     @property
     def told_size(self) -> int:
@@ -139,8 +123,8 @@ class Memory(Network):
     def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
         keys = self.heads * self.features
         return {
-            "inputs": xp.zeros((*batch, (self.delay + 1) * self.example_size)),
-            "keys": xp.zeros((*batch, (self.delay + 1) * keys)),
+            "inputs": self.waiting(batch, self.example_size, xp),
+            "keys": self.waiting(batch, keys, xp),
             "control": xp.zeros((*batch, self.control)),
             "matrix": xp.zeros((*batch, self.target_size * keys)),
             **self.rule_state(params, batch, xp),
@@ -158,8 +142,8 @@ class Memory(Network):
         hidden = xp.tanh(affine(seen, params, "seen"))
         output = foreseen @ params["w_recall"] + affine(hidden, params, "output")
         waiting = {
-            "inputs": xp.concatenate([state["inputs"][..., x.shape[-1] :], x], axis=-1),
-            "keys": xp.concatenate([state["keys"][..., key.shape[-1] :], key], axis=-1),
+            "inputs": queued(state["inputs"], x, xp),
+            "keys": queued(state["keys"], key, xp),
         }
         return learned | waiting, self.squash(output, xp)
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from fixedweight.errors import InputError
 from fixedweight.families import TaskFamily
-from fixedweight.networks import Memory, Network
+from fixedweight.networks import Network, Paired, Transformer
 
 UNCLIPPED = 1e30
 """A norm that no gradient reaches."""
@@ -141,10 +141,10 @@ def online_descent(
 
 def default_schedule(family: TaskFamily, network: Network | None = None) -> Schedule:
     """A course that suits a family, by the length of its tasks and whether they switch, and a
-    network: those with a linear memory need not discover how to remember, and take fewer updates
-    at a lower rate."""
-    if isinstance(network, Memory):
-        return _for_memory(family)
+    network: those that bring targets and their inputs together need not discover how to remember,
+    and take fewer updates at a lower rate."""
+    if isinstance(network, Paired):
+        return _for_paired(family, 0.02 if isinstance(network, Transformer) else 0.05)
     n = family.examples
     short = min(n, 20)
     if family.switches:
@@ -165,7 +165,7 @@ def default_schedule(family: TaskFamily, network: Network | None = None) -> Sche
     return Schedule(tuple(stages), learning_rate=0.1)
 
 
-def _for_memory(family: TaskFamily) -> Schedule:
+def _for_paired(family: TaskFamily, rate: float) -> Schedule:
     n = family.examples
     if family.switches:
         stages = [
@@ -177,4 +177,4 @@ def _for_memory(family: TaskFamily) -> Schedule:
         stages = [Stage(min(n, 64), 64, 2000)]
         if n > 64:
             stages.append(Stage(n, 32, 300))
-    return Schedule(tuple(stages), learning_rate=0.05)
+    return Schedule(tuple(stages), learning_rate=rate)

@@ -34,12 +34,17 @@ Raises:
     MissingExtraError: its library is not installed.
 """
 
+LIBRARIES = ("sklearn", "river", "padasip")
+"""The modules of the extra `leaderboard` that rivals are made of."""
+TRUE_BASIS = "recursive least squares, true basis"
+"""The one rival that a family can lack: only those have it whose target is linear in features."""
+
 RIVALS: dict[str, Rival] = {
     "k nearest neighbours": nearest_neighbours,
     "Gaussian process": gaussian_process,
     "Bayesian ridge": bayesian_ridge,
     "recursive least squares": recursive_least_squares,
-    "recursive least squares, true basis": true_basis,
+    TRUE_BASIS: true_basis,
     "gradient descent": gradient_descent,
     "Hoeffding tree": hoeffding_tree,
     "adaptive random forest": forest,
@@ -48,4 +53,4 @@ RIVALS: dict[str, Rival] = {
     "pooled boosting, running bias": boosting_with_bias,
 }
 
-__all__ = ["RIVALS", "Rival"]
+__all__ = ["LIBRARIES", "RIVALS", "TRUE_BASIS", "Rival"]

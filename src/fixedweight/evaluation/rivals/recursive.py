@@ -7,8 +7,7 @@ import numpy as np
 from fixedweight.errors import require
 from fixedweight.evaluation.baselines import Baseline
 from fixedweight.evaluation.rivals.one_by_one import one_by_one
-from fixedweight.families import LinearFamily, TaskFamily
-from fixedweight.families.wrappers import Wrapper
+from fixedweight.families import LinearFamily, TaskFamily, innermost
 from fixedweight.oracles.features import affine, values_of
 
 RIDGE = 0.01
@@ -52,17 +51,14 @@ def recursive_least_squares(family: TaskFamily) -> Baseline:
 
 def true_basis(family: TaskFamily) -> Baseline | None:
     """On the features in which the family's target is linear; None where it is in none."""
-    base = family
-    while isinstance(base, Wrapper):
-        base = base.family
+    base = innermost(family)
     if not isinstance(base, LinearFamily):
         return None
     run, features, scaling = _run(family), values_of(base), family.scaling()
-    offset, scale = np.array(scaling.input_offset), np.array(scaling.input_scale)
 
     def baseline(
         x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int, start: np.ndarray
     ) -> np.ndarray:
-        return run(features(offset + scale * x), y, told, delay, start)
+        return run(features(scaling.unscale_inputs(x)), y, told, delay, start)
 
     return baseline

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from fixedweight.errors import require
 from fixedweight.evaluation.baselines import Baseline
 
@@ -18,11 +16,5 @@ def one_thread() -> Any:
 
 def in_one_thread(baseline: Baseline) -> Baseline:
     """The baseline, which runs so."""
-
-    def alone(
-        x: np.ndarray, y: np.ndarray, told: np.ndarray, delay: int, start: np.ndarray
-    ) -> np.ndarray:
-        with one_thread():
-            return baseline(x, y, told, delay, start)
-
-    return alone
+    limits = require("threadpoolctl", "leaderboard").threadpool_limits
+    return limits.wrap(limits=1)(baseline)
