@@ -293,3 +293,21 @@ def test_show_refuses_a_card_it_cannot_read(folder, refused):
         replace(LEARNER, card=card).save(folder / "odd.safetensors")
         assert "a card as `fixedweight derive` writes it" in refused("show", "odd.safetensors")
         assert Learner.load(folder / "odd.safetensors").digest == LEARNER.digest
+
+
+def test_export_writes_a_learner_in_another_language(folder, command, refused):
+    learner = folder / "learner.safetensors"
+    code, out, _ = command("export", learner, "--folder", folder / "c")
+    assert code == 0
+    assert out.split() == [str(folder / "c" / name) for name in ("learner.h", "learner.c")]
+    assert "dose [mg], age" in (folder / "c" / "learner.h").read_text()
+    code, out, _ = command("export", learner, "--to", "javascript", "--name", "dose")
+    assert code == 0
+    assert "export default class" in (folder / "dose.mjs").read_text()
+    (folder / "2nd one.safetensors").write_bytes(learner.read_bytes())
+    assert command("export", folder / "2nd one.safetensors", "--no-libm")[0] == 0
+    assert "math.h" not in (folder / "learner_2nd_one.c").read_text()
+    assert "--to c or javascript" in refused("export", learner, "--to", "fortran")
+    assert "C alone" in refused("export", learner, "--to", "javascript", "--no-libm")
+    assert "a C identifier" in refused("export", learner, "--name", "a b")
+    assert "a folder for the files" in refused("export", learner, "--folder", learner)

@@ -1,9 +1,10 @@
-"""The command line: derive a learner, run it on a table, show what it is; bring back the paper,
-hold networks against the best possible."""
+"""The command line: derive a learner, run it on a table, show what it is, write it in another
+language; bring back the paper, hold networks against the best possible."""
 
 import typer
 
 from fixedweight.cli.derive import derive
+from fixedweight.cli.export import export
 from fixedweight.cli.leaderboard import leaderboard
 from fixedweight.cli.reproduce import reproduce
 from fixedweight.cli.run import run
@@ -18,6 +19,7 @@ app = typer.Typer(
 app.command()(derive)
 app.command()(run)
 app.command()(show)
+app.command()(export)
 app.command()(reproduce)
 app.command()(leaderboard)
 

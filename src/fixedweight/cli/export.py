@@ -1,0 +1,48 @@
+"""fixedweight export"""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fixedweight.cli.console import console
+from fixedweight.errors import InputError
+from fixedweight.exports import to_c, to_javascript
+from fixedweight.exports.c import MOST_NAME
+from fixedweight.learner import Learner
+
+
+def export(
+    learner: Annotated[Path, typer.Argument(help="a learner file")],
+    to: Annotated[str, typer.Option(help="c or javascript")] = "c",
+    folder: Annotated[Path, typer.Option(help="where the files go")] = Path("."),
+    name: Annotated[
+        str | None, typer.Option(help="of the files; the learner's", show_default=False)
+    ] = None,
+    libm: Annotated[bool, typer.Option(help="whether C may use <math.h>")] = True,
+) -> None:
+    """Write a learner that learns without Python: C99 (NAME.h, NAME.c) or JavaScript (NAME.mjs)."""
+    loaded = Learner.load(learner)
+    name = _identifier(learner.stem) if name is None else name
+    if to == "c":
+        files = to_c(loaded, name, libm=libm)
+    elif to == "javascript":
+        if not libm:
+            raise InputError("Expected --no-libm with C alone, got it with javascript.")
+        files = {f"{name}.mjs": to_javascript(loaded)}
+    else:
+        raise InputError(f"Expected --to c or javascript, got {to!r}.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in files.items():
+            (folder / file).write_text(text)
+            console.print(str(folder / file))
+    except OSError as error:
+        raise InputError(f"Expected a folder for the files, got {folder}: {error}.") from error
+
+
+def _identifier(stem: str) -> str:
+    """A name in C near that of a file."""
+    name = re.sub(r"\W", "_", stem, flags=re.ASCII)
+    return (name if name[:1].isalpha() else f"learner_{name}")[:MOST_NAME]

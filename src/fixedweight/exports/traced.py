@@ -1,0 +1,117 @@
+"""One example of a learner as plain arithmetic: what every export is written from.
+
+The network's one step is traced, with the scaling around it, into loops over flat arrays. Their
+text is what C and JavaScript share; a few words differ, and each export supplies its own.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from fixedweight.errors import InputError, require
+from fixedweight.learner import Learner
+
+
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A step over flat arrays, named as its text names them: P parameters, K further constants,
+    X inputs and what was told, S the state before, N the state after, M scratch, DY predictions."""
+
+    learner: Learner
+    body: str
+    """Loops of C, with V for a number, SPLAT around what is the same for all streams, and STORE."""
+    params: Float[np.ndarray, " P"]
+    constants: Float[np.ndarray, " K"]
+    begin: Float[np.ndarray, " S"]
+    """The state before any example."""
+    scratch: int
+
+    @property
+    def told_size(self) -> int:
+        """Numbers of the supplementary input: the target told and the flag, if any."""
+        return self.learner.target_size + int(self.learner.flagged)
+
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """The functions that the body calls, without their `v_`."""
+        return frozenset(re.findall(r"\bv_(\w+)\(", self.body))
+
+
+def trace(learner: Learner) -> Traced:
+    """Trace a learner's step in raw units.
+
+    Raises:
+        InputError: the step uses a construct that cannot be written out; the message names it.
+        MissingExtraError: the extra `train` is not installed.
+    """
+    jax = require("jax", "train")
+    import jax.numpy as jnp
+
+    from fixedweight.kernels import NotCompiled
+    from fixedweight.kernels.emit import Constants, Function, Stores, location
+    from fixedweight.kernels.lower import lower
+    from fixedweight.kernels.program import LANE, Program, closure
+
+    network, scaling = learner.network, learner.scaling
+    names = sorted(learner.params)
+    begin = learner.initial_state()
+    parts = sorted(begin)
+
+    def step(params: list[Any], state: list[Any], seen: Any) -> tuple[list[Any], Any]:
+        x, told = jnp.split(seen, [learner.input_size])
+        inputs = jnp.concatenate([scaling.scale_inputs(x), told])
+        given = (dict(zip(names, params, strict=True)), dict(zip(parts, state, strict=True)))
+        new, output = network.step(*given, inputs, jnp)
+        return [new[part] for part in parts], scaling.unscale_targets(output)
+
+    def spec(shape: tuple[int, ...]) -> Any:
+        return jax.ShapeDtypeStruct(shape, np.float32)
+
+    seen = learner.input_size + learner.target_size + int(learner.flagged)
+    shapes = [
+        [learner.params[name].shape for name in names],
+        [begin[part].shape for part in parts],
+        [(seen,)],
+    ]
+    try:
+        jaxpr = jax.make_jaxpr(step)(*([spec(s) for s in group] for group in shapes[:2]),
+                                     spec((seen,)))  # fmt: skip
+        program = Program()
+        given = [[program.new(shape, LANE) for shape in group] for group in shapes]
+        results = lower(program, jaxpr, [ids for group in given for ids in group], range(0))
+    except NotCompiled as reason:
+        raise InputError(
+            f"Expected a network that can be exported, but the step of {type(network).__name__} "
+            f"uses {reason}."
+        ) from None
+    new, output = _flat(results[:-1]), _flat(results[-1:])
+    size = len(program.kinds)
+    where = np.full(size, -1, dtype=np.int64)
+    for group, space in zip(given, "PSX", strict=True):
+        ids = _flat(group)
+        where[ids] = location(space, np.arange(ids.size))
+    statements, _ = closure(program.statements, np.concatenate([new, output]), size)
+    constants = Constants()
+    function = Function(
+        program, statements, where, Stores.of((new, "N"), (output, "DY")), constants
+    )
+    return Traced(
+        learner,
+        function.body,
+        _numbers([learner.params[name] for name in names]),
+        np.asarray(constants.values, dtype=np.float32),
+        _numbers([begin[part] for part in parts]),
+        function.scratch,
+    )
+
+
+def _flat(ids: list[Any]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.int64), *(np.asarray(v).reshape(-1) for v in ids)])
+
+
+def _numbers(arrays: list[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0, np.float32), *(a.reshape(-1) for a in arrays)])
