@@ -1,10 +1,11 @@
-"""Time of one predict and learn at use, with NumPy alone.
+"""Time of one predict and learn at use, from Python.
 
     python -m benchmarks.online_step
 
-Each line is the median over rounds, with the fastest and slowest, of one example's time. The ratio
-is to the bare step of the same network on ready-made arrays, measured in turn in the same rounds:
-what the estimator adds in checks and bookkeeping.
+Each line is the median over rounds, with the fastest and slowest, of one example's time: the bare
+step of the network in NumPy, the estimator around it, the estimator whose step is compiled, and
+River's linear regression on inputs of the same two names. All are measured in turn in the same
+rounds, and the ratios are to the compiled estimator.
 """
 
 import statistics
@@ -12,8 +13,9 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from river import linear_model
 
-from fixedweight import LSTM1997, Learner, Network, OnlineEstimator
+from fixedweight import LSTM, LSTM1997, CompiledEstimator, Learner, Network, OnlineEstimator
 from fixedweight.networks import LeastSquaresMemory
 from fixedweight.scaling import identity_scaling
 
@@ -33,37 +35,46 @@ def per_example(work: Callable[[], object]) -> float:
     return (time.perf_counter() - began) / EXAMPLES * 1e6
 
 
+def both(model: object, x: object) -> Callable[[], None]:
+    """Predict, then learn."""
+    predict, learn = model.predict_one, model.learn_one  # type: ignore[attr-defined]
+
+    def work() -> None:
+        predict(x)
+        learn(x, 1.0)
+
+    return work
+
+
 def main() -> None:
+    named, state = {"x1": 0.0, "x2": 1.0}, None
     for name, network in {
-        "6 cells + 6 standard": LSTM1997(),
-        "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
-        "least-squares memory of 8 features": LeastSquaresMemory(heads=1),
+        "LSTM1997, 6 + 6": LSTM1997(),
+        "LSTM1997, 12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
+        "LSTM, 12": LSTM(hidden=12),
+        "LeastSquaresMemory, 8 features": LeastSquaresMemory(heads=1),
     }.items():
         model = learner(network)
-        estimator = OnlineEstimator(model)
-        state = model.initial_state()
-        x = np.zeros(3, dtype=np.float32)
-
-        def bare() -> None:
-            network.step(model.params, state, x, np)  # noqa: B023
-
-        def online() -> None:
-            estimator.predict_one((0.0, 1.0))  # noqa: B023
-            estimator.learn_one((0.0, 1.0), 1.0)  # noqa: B023
-
-        bare(), online()
-        times = [(per_example(bare), per_example(online)) for _ in range(ROUNDS)]
-        for label, values in zip(
-            ("network.step", "predict + learn"), zip(*times, strict=True), strict=True
-        ):
+        state, x = model.initial_state(), np.zeros(3, dtype=np.float32)
+        works = {
+            "network.step in NumPy": lambda: network.step(model.params, state, x, np),  # noqa: B023
+            "OnlineEstimator": both(OnlineEstimator(model), (0.0, 1.0)),
+            "CompiledEstimator": both(CompiledEstimator(model), (0.0, 1.0)),
+            "CompiledEstimator, inputs by name": both(CompiledEstimator(model), named),
+            "River LinearRegression": both(linear_model.LinearRegression(), named),
+        }
+        for work in works.values():
+            work()
+        rounds = [
+            {label: per_example(work) for label, work in works.items()} for _ in range(ROUNDS)
+        ]
+        for label in works:
+            times = [taken[label] for taken in rounds]
+            ratio = statistics.median(taken[label] / taken["CompiledEstimator"] for taken in rounds)
             print(
-                f"{name}: {label} {statistics.median(values):.1f} us "
-                f"[{min(values):.1f}, {max(values):.1f}]"
+                f"{name}: {label} {statistics.median(times):.2f} us "
+                f"[{min(times):.2f}, {max(times):.2f}], {ratio:.2f} x"
             )
-        ratios = [b / a for a, b in times]
-        print(
-            f"{name}: ratio {statistics.median(ratios):.2f} [{min(ratios):.2f}, {max(ratios):.2f}]"
-        )
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from fixedweight.errors import (
     NetworkError,
     require,
 )
-from fixedweight.estimators import OnlineEstimator
+from fixedweight.estimators import CompiledEstimator, OnlineEstimator
 from fixedweight.learner import Learner
 from fixedweight.networks import (
     GRU,
@@ -72,6 +72,7 @@ __all__ = [
     "LSTM1997",
     "Alternating",
     "Boolean",
+    "CompiledEstimator",
     "Elman",
     "Family",
     "FamilyError",

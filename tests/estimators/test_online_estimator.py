@@ -1,6 +1,10 @@
-"""Every derived learner as an estimator: one contract suite over all kinds of learners."""
+"""Every derived learner as an estimator: one contract suite over all kinds of learners, for the
+estimator that steps in NumPy and for the one whose step is compiled."""
 
 import copy
+import pickle
+import shutil
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -11,12 +15,26 @@ from safetensors.numpy import load, save
 
 from fixedweight import files
 from fixedweight.errors import InputError, LearnerFileError
-from fixedweight.estimators import OnlineEstimator
+from fixedweight.estimators import CompiledEstimator, OnlineEstimator
 from fixedweight.estimators.online import KIND
 from fixedweight.learner import Learner
 from test_learner import LEARNERS, drawn_learner, drawn_stream, every_learner
 
 TIME = 15
+InNumPy = OnlineEstimator
+needs_cc = pytest.mark.skipif(not shutil.which("cc"), reason="there is no C compiler")
+
+
+@pytest.fixture(
+    scope="module",
+    autouse=True,
+    params=[OnlineEstimator, pytest.param(CompiledEstimator, marks=needs_cc)],
+)
+def _each_kind(request):
+    """All tests here are of both."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys.modules[__name__], "OnlineEstimator", request.param)
+        yield
 
 
 def bits(values):
@@ -66,6 +84,17 @@ def test_predictions_never_change_the_state(learner, data):
     assert future(curious) == future(plain)
     for row in x:
         assert bits(curious.predict_one(row)) == bits(plain.predict_one(row))
+
+
+@every_learner
+def test_it_predicts_what_the_learner_does(learner):
+    """Whoever takes the step, and to a rounding error what NumPy makes of it."""
+    x, y = drawn_stream(learner, TIME, missing=0.3)
+    found, expected = (kind(learner).learn_many(x, y) for kind in (OnlineEstimator, InNumPy))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    again = pickle.loads(pickle.dumps(learned(learner)))
+    assert type(again) is OnlineEstimator
+    assert future(again) == future(learned(learner))
 
 
 @every_learner

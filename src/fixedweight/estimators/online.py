@@ -109,7 +109,7 @@ class OnlineEstimator:
             predictions = self.learner.step(state, x, supplement)[1]
         if not np.isfinite(predictions).all():
             row = x[np.flatnonzero(~np.isfinite(predictions).all(axis=-1))[0]]
-            raise _too_large("inputs", row)
+            raise too_large("inputs", row)
         return predictions
 
     def learn_many(self, inputs: Any, targets: Any) -> np.ndarray:
@@ -125,13 +125,7 @@ class OnlineEstimator:
             InputError: wrong shapes or values; nothing has changed then.
         """
         x = as_floats("inputs", inputs, (None, self.learner.input_size))
-        shape = (len(x), self.learner.target_size)
-        try:
-            flat = shape[1] == 1 and np.ndim(targets) == 1
-        except ValueError:  # ragged: refused below
-            flat = False
-        y = as_floats("targets", targets, shape[:1] if flat else shape, missing=True)
-        y = y.reshape(shape)
+        y = target_rows(targets, len(x), self.learner.target_size)
         predictions = np.empty_like(y)
         before = (self._state, self._supplement, self.examples)
         try:
@@ -203,7 +197,7 @@ class OnlineEstimator:
             with np.errstate(over="ignore", invalid="ignore"):  # refused below
                 state, prediction = self.learner.step(self._state, x, self._supplement)
             if not all(map(math.isfinite, prediction.tolist())):
-                raise _too_large("inputs", x)
+                raise too_large("inputs", x)
             self._ahead = (key, state, prediction)
         return self._ahead[1], self._ahead[2]
 
@@ -215,7 +209,7 @@ class OnlineEstimator:
             with np.errstate(over="ignore"):  # refused below
                 supplement = self.learner.supplement(y, ARRIVED)
             if not all(-MOST_SCALED <= value <= MOST_SCALED for value in supplement.tolist()):
-                raise _too_large("target", y)
+                raise too_large("target", y)
         self._state, self._supplement, self._ahead = state, supplement, None
         self.examples += 1
         return prediction
@@ -239,7 +233,21 @@ class OnlineEstimator:
         return as_row("the target", y, size, missing=True)
 
 
-def _too_large(what: str, values: np.ndarray) -> InputError:
+def target_rows(targets: Any, rows: int, size: int) -> np.ndarray:
+    """Targets [row], or [row, target], as [row, target].
+
+    Raises:
+        InputError: wrong shapes or values.
+    """
+    try:
+        flat = size == 1 and np.ndim(targets) == 1
+    except ValueError:  # ragged: refused below
+        flat = False
+    shape = (rows,) if flat else (rows, size)
+    return as_floats("targets", targets, shape, missing=True).reshape(rows, size)
+
+
+def too_large(what: str, values: np.ndarray) -> InputError:
     return InputError(
         f"Expected {what} on the scale the learner was derived for, got {values.tolist()}: its "
         "arithmetic overflows. Check the units, or drop the example."

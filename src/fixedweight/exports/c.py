@@ -68,19 +68,31 @@ def to_c(learner: Learner, name: str = "learner", *, libm: bool = True) -> dict[
         raise InputError(
             f"Expected a C identifier of at most {MOST_NAME} letters, digits and _, got {name!r}."
         )
-    traced = trace(learner)
-    words = {"NAME": name, "UPPER": name.upper(), **_words(traced), **_helpers(traced, libm)}
-    folder = resources.files("fixedweight.exports") / "runtime"
-    return {
-        f"{name}.{kind}": filled((folder / f"learner.{kind}.txt").read_text(), words)
-        for kind in ("h", "c")
-    }
+    words = _words(trace(learner), name, libm)
+    return {f"{name}.{kind}": filled(_template(f"learner.{kind}"), words) for kind in ("h", "c")}
 
 
-def _words(traced: Traced) -> dict[str, str]:
+def to_estimator(learner: Learner, most_scaled: float) -> str:
+    """The same in one file, with what `CompiledEstimator` calls; targets beyond `most_scaled`, as
+    scaled for the network, are refused."""
+    words = {**_words(trace(learner), "own", True), "MOST_SCALED": number(most_scaled)}
+    header, source, shell = (
+        filled(_template(file), words) for file in ("learner.h", "learner.c", "estimator.c")
+    )
+    return source.replace('#include "own.h"', header) + shell
+
+
+def _template(name: str) -> str:
+    return (resources.files("fixedweight.exports") / "runtime" / f"{name}.txt").read_text()
+
+
+def _words(traced: Traced, name: str, libm: bool) -> dict[str, str]:
     learner = traced.learner
     uses = [f"(void){array};" for array in "XS" if f"{array}[" not in traced.body]
     return {
+        **_helpers(traced, libm),
+        "NAME": name,
+        "UPPER": name.upper(),
         "INPUTS": str(learner.input_size),
         "TARGETS": str(learner.target_size),
         "TOLD": str(traced.told_size),

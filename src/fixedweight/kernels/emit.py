@@ -120,11 +120,14 @@ class Function:
     def _place(self) -> None:
         """A place for each result that is read outside its loop or stored."""
         outside = np.zeros(len(self.where), dtype=bool)
+        last = np.full(len(self.where), -1, dtype=np.int64)  # group that reads it
         for number, group in enumerate(self.groups):
             for statement in group:
                 for arg in statement.args:
                     flat = arg.reshape(-1)
                     outside[flat[self.group_of[flat] != number]] = True
+                    last[flat] = number
+        last[list(self.stores.places)] = len(self.groups)  # by copies, at the end
         for i, places in self.stores.places.items():
             readable = [place for place in places if place >> _SHIFT != SPACES.index("A")]
             if self.group_of[i] >= 0 and readable:
@@ -133,9 +136,17 @@ class Function:
                 outside[i] = True
             elif self.group_of[i] < 0 and self.where[i] < 0 and self.kinds[i] != CONSTANT:
                 raise AssertionError(f"id {i} is neither computed nor given")
-        for group in self.groups:
+        live: list[tuple[int, int, int]] = []  # scratch in use: first, end, last group that reads
+        for number, group in enumerate(self.groups):
+            live = [block for block in live if block[2] >= number]
             for statement in group:
-                self._settled(statement.out[outside[statement.out]])
+                ids = statement.out[outside[statement.out]]
+                ids = ids[self.where[ids] < 0]
+                if ids.size:
+                    first = _room(live, ids.size)
+                    live.append((first, first + ids.size, int(last[ids].max())))
+                    self.where[ids] = location("M", first + np.arange(ids.size))
+                    self.scratch = max(self.scratch, first + ids.size)
 
     def _column(self, ids: np.ndarray) -> np.ndarray:
         """The places of ids, constants put in the table."""
@@ -240,6 +251,16 @@ class Function:
         self.where[missing] = location("M", self.scratch + np.arange(missing.size))
         self.scratch += missing.size
         return self.where[ids]
+
+
+def _room(live: list[tuple[int, int, int]], size: int) -> int:
+    """The first place where so many numbers fit between what is in use."""
+    at = 0
+    for first, end, _ in sorted(live):
+        if first - at >= size:
+            break
+        at = max(at, end)
+    return at
 
 
 _SCALAR_SPACES = {SPACES.index(name) for name in SCALAR}
