@@ -152,7 +152,7 @@ ROWS |= {
     ),
     "semi-linear 64, 6 + 6, as in 2001": as_in_2001("semi-linear 64, 6 + 6", 64, 64_000_000),
     "semi-linear 1000, 6 + 6, as in 2001": as_in_2001("semi-linear 1000, 6 + 6", 1000, 100_000_000),
-    "quadratic 1000, as in 2001": as_in_2001("quadratic 1000", 1000, 20_000_000),
+    "quadratic 1000, as in 2001": as_in_2001("quadratic 1000", 1000, 10_000_000),
 }
 
 QUICK = (
