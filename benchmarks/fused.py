@@ -2,6 +2,7 @@
 
     python -m benchmarks.fused > benchmarks/fused.txt      all parts, some minutes
     python -m benchmarks.fused net seeds    some of: net cells batch length seeds roofline compile
+                                            online
 
 Every contender does the same work in turn in the same rounds, on all cores, warmed up; a line gives
 the median over rounds with the lowest and highest. torch is used if it is installed
@@ -24,9 +25,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fixedweight.gradients import bptt
+from fixedweight.families import Semilinear
+from fixedweight.gradients import bptt, traces1997
 from fixedweight.kernels import build, call
 from fixedweight.networks import LSTM1997, NETWORKS, Network, initial_state
+from fixedweight.training import fit_network, online_descent
+from fixedweight.training.loop import init_seeds, make_advance, make_optimizer
 
 ROUNDS = 7
 TURN = 0.06
@@ -245,7 +249,8 @@ def roofline() -> None:
 
 FIRST = """
 import sys, time, jax
-from fixedweight.gradients import bptt
+from fixedweight.families import Semilinear
+from fixedweight.gradients import bptt, traces1997
 from benchmarks.fused import COMPILED, problem
 network = COMPILED[sys.argv[1]]
 arguments = problem(network, 64, 64)
@@ -279,7 +284,36 @@ def compile() -> None:
         print(f"{label}: {spread(first, 2)}, then {spread(again, 2)}", flush=True)
 
 
-PARTS = (net, cells, batch, length, seeds, roofline, compile)
+def descent(network: Network, seeds: int, examples: int, *, kernel: bool) -> Work:
+    """Plain descent as in 2001: the weights change after each example, by traces."""
+    family = Semilinear(length=examples)
+    network, schedule = fit_network(family, network), online_descent(examples, examples, 0.01)
+    optimizer = make_optimizer(schedule)
+    advance = make_advance(
+        network, traces1997(network), optimizer, family, family.scaling(), schedule.stages[0], 0.01
+    )
+    state = init_seeds(network, optimizer, 0, seeds)
+    keys = jax.random.split(jax.random.key(0), seeds)
+    os.environ["FIXEDWEIGHT_KERNELS"] = str(int(kernel))
+    jax.block_until_ready(advance(state, keys, 0, 1))
+    del os.environ["FIXEDWEIGHT_KERNELS"]
+    return lambda: jax.block_until_ready(advance(state, keys, 0, 1))
+
+
+def online() -> None:
+    print("\nAn update after each example by traces, 9 seeds side by side, streams of 1000")
+    for label, network in {
+        "6 + 6": LSTM1997(), "12 + 6, second layer 40": LSTM1997(blocks=12, second=40)
+    }.items():  # fmt: skip
+        kinds = {"kernel": True, "scan": False}
+        times = side_by_side(
+            {name: descent(network, 9, 1000, kernel=kernel) for name, kernel in kinds.items()}
+        )
+        each = spread([1e6 * t / 1000 for t in times["kernel"]])
+        print(f"{label}: {each} us for the nine, {ratio(times, 'scan')} x scan", flush=True)
+
+
+PARTS = (net, cells, batch, length, seeds, roofline, compile, online)
 
 
 def main() -> None:

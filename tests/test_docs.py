@@ -57,7 +57,13 @@ def test_table_1_is_that_of_the_stored_results():
 
 @pytest.mark.parametrize(
     ("page", "name", "stored"),
-    [("speed", "benchmarks", "fused"), ("gradients", "benchmarks.gradients", "gradients")],
+    [
+        ("speed", "benchmarks", "fused"),
+        ("speed", "benchmarks.cells", "cells"),
+        ("gradients", "benchmarks.gradients", "gradients"),
+        ("online", "benchmarks.online_step", "online_step"),
+        ("exports", "benchmarks.exported", "exported"),
+    ],
 )
 def test_the_speeds_are_those_of_the_stored_benchmark(page, name, stored):
     shown = block((ROOT / "docs" / f"{page}.md").read_text(), name)

@@ -13,7 +13,8 @@ from test_learner import drawn_learner
 
 NAMES = """
 Alternating Elman FullyRecurrent GRU Jordan LSTM PreviousError SelfReferential
-    Boolean Family FamilyError FixedWeightError InputError LSTM1997 Late Learner LearnerFileError
+    Boolean CompiledEstimator Family FamilyError FixedWeightError InputError LSTM1997 Late Learner
+    LearnerFileError
     Missing MissingExtraError Network NetworkError Noisy OnlineEstimator Quadratic Schedule
     Semilinear Simulator Stage Switching Table derive derive_seeds evaluate read_table
 """

@@ -38,6 +38,7 @@ from fixedweight.networks import (
     Network,
     PreviousError,
     SelfReferential,
+    Transformer,
     initial_state,
 )
 
@@ -83,6 +84,9 @@ OF_KIND = {
     "SLSTM": SLSTM(**SIZES, hidden=2),
     "MLSTM": MLSTM(**SIZES, hidden=2, features=2),
     "SelfReferential": SelfReferential(**SIZES, hidden=2),
+    "Transformer": Transformer(
+        **(SIZES | {"input_size": 3}), context=3, hidden=4, heads=2, layers=1
+    ),
     **{
         kind.__name__: kind(**(SIZES | {"input_size": 3}), heads=1, features=2, hidden=2, control=1)
         for kind in (DeltaMemory, GatedDeltaMemory, LeastSquaresMemory)

@@ -1,6 +1,7 @@
 """Recordings of real networks, and the probes on what a short training leaves in one."""
 
 import sys
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from fixedweight import Boolean, Late, Learner, Missing, Schedule, Semilinear, Stage, Switching
 from fixedweight.errors import InputError, MissingExtraError
-from fixedweight.networks import LSTM1997, NETWORKS
+from fixedweight.networks import LSTM1997, NETWORKS, Transformer
 from fixedweight.probing import countdown, decode, record, regress, shuffled, untrained
 from fixedweight.probing.record import PROBE
 from fixedweight.scaling import identity_scaling
@@ -42,7 +43,7 @@ def test_the_last_state_is_that_of_the_learners_own_unroll(kind, family):
     _, state = learner.unroll(stream.inputs, stream.targets, stream.revealed)
     assert found.signals.keys() == state.keys()
     for name, part in state.items():
-        np.testing.assert_allclose(found.signals[name][:, -1], part, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(found.signals[name][:, -1], part, rtol=1e-5, atol=1e-5)
         assert found.signals[name].shape == (6, 12, part.shape[-1])
     np.testing.assert_array_equal(found.tasks, stream.tasks)
     assert set(found.memory) == set(learner.network.memory or state)
@@ -50,8 +51,10 @@ def test_the_last_state_is_that_of_the_learners_own_unroll(kind, family):
 
 def test_every_network_is_probed_whole():
     family = Boolean(inputs=1, length=10)
-    for kind in NETWORKS.values():
-        found = record(learner_of(kind(), family), family, streams=120)
+    for network in (kind() for kind in NETWORKS.values()):
+        if isinstance(network, Transformer):
+            network = replace(network, context=4)  # its state is long, and regressions take minutes
+        found = record(learner_of(network, family), family, streams=120)
         assert len(decode(found).tasks) == 4
         assert regress(found).r2.shape == (6, 2)
         assert countdown(found)

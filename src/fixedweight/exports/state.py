@@ -1,21 +1,20 @@
 """A learner's state as one row of numbers, as it stands in every export: from one to another."""
 
 import numpy as np
-from jaxtyping import Float
 
 from fixedweight.errors import InputError
 from fixedweight.estimators import OnlineEstimator
 
 
-def pack_state(estimator: OnlineEstimator) -> Float[np.ndarray, " numbers"]:
-    """The estimator's state as exports hold it: `state`, then `told`."""
+def pack_state(estimator: OnlineEstimator) -> np.ndarray:
+    """The estimator's state as exports hold it, [numbers]: `state`, then `told`."""
     parts = estimator.get_state()
     names = [*sorted(name for name in parts if name.startswith("state.")), "supplement"]
     return np.concatenate([parts[name].reshape(-1) for name in names])
 
 
-def unpack_state(estimator: OnlineEstimator, numbers: Float[np.ndarray, " numbers"]) -> None:
-    """Go on from a state that an export of the same learner, or `pack_state`, gave.
+def unpack_state(estimator: OnlineEstimator, numbers: np.ndarray) -> None:
+    """Go on from a state [numbers] that an export of the same learner, or `pack_state`, gave.
 
     Raises:
         InputError: so many numbers do not make a state of this learner, or are not finite.

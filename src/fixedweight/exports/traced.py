@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from fixedweight.errors import InputError, require
 from fixedweight.learner import Learner
@@ -24,9 +23,9 @@ class Traced:
     learner: Learner
     body: str
     """Loops of C, with V for a number, SPLAT around what is the same for all streams, and STORE."""
-    params: Float[np.ndarray, " P"]
-    constants: Float[np.ndarray, " K"]
-    begin: Float[np.ndarray, " S"]
+    params: np.ndarray
+    constants: np.ndarray
+    begin: np.ndarray
     """The state before any example."""
     scratch: int
 

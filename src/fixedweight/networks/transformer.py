@@ -15,6 +15,7 @@ TINY = 1e-6
 """Added to mean squares before they are divided by."""
 SHARP = 2.0
 """What attention scores, which are cosines, begin multiplied by."""
+MOST_LAYERS = 256
 WIDER = 2
 """Units between a block's two layers, for each hidden one."""
 
@@ -50,35 +51,34 @@ class Transformer(Paired):
     def __post_init__(self) -> None:
         super().__post_init__()
         sizes = {name: getattr(self, name) for name in ("context", "hidden", "heads", "layers")}
-        if min(sizes.values()) < 1 or self.hidden % self.heads:
+        if min(sizes.values()) < 1 or self.layers > MOST_LAYERS or self.hidden % self.heads:
             raise NetworkError(
-                "Expected sizes of at least 1 and as many hidden units as a multiple of the heads, "
-                f"got {sizes}."
+                f"Expected sizes of at least 1, at most {MOST_LAYERS} layers and as many hidden "
+                f"units as a multiple of the heads, got {sizes}."
             )
 
     def init_params(self, rng: np.random.Generator) -> Params:
         n, wide = self.hidden, WIDER * self.hidden
         small = (2 * self.layers) ** -0.5  # so that the sum of all blocks begins at a usual size
 
-        def about(values: Any) -> np.ndarray:
-            values = np.asarray(values, dtype=float)
-            return values * rng.uniform(0.9, 1.1, values.shape)
+        def about(value: Any, size: int) -> np.ndarray:
+            return rng.uniform(0.9 * value, 1.1 * value, size)
 
         params = uniform(rng, "token", self.example_size + self.input_size, n)
         for i in range(self.layers):
             params |= {
-                f"g_attend{i}": about(np.ones(n)),
+                f"g_attend{i}": about(1.0, n),
                 **uniform(rng, f"attend{i}", n, 3 * n),
-                f"sharp{i}": about(np.full(self.heads, SHARP)),
+                f"sharp{i}": about(SHARP, self.heads),
                 # heads begin looking back from some ten examples to all
-                f"ageing{i}": about(0.3 ** (1.0 + np.arange(self.heads))),
+                f"ageing{i}": about(0.3 ** (1.0 + np.arange(self.heads)), self.heads),
                 **uniform(rng, f"attended{i}", n, n, small * n**-0.5),
-                f"g_think{i}": about(np.ones(n)),
+                f"g_think{i}": about(1.0, n),
                 **uniform(rng, f"think{i}", n, wide),
                 **uniform(rng, f"thought{i}", wide, n, small * wide**-0.5),
             }
         return params | {
-            "g_output": about(np.ones(n)),
+            "g_output": about(1.0, n),
             **uniform(rng, "output", n, self.target_size),
         }
 
