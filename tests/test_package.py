@@ -12,7 +12,8 @@ from fixedweight import errors
 from test_learner import drawn_learner
 
 NAMES = """
-Alternating Elman FullyRecurrent GRU Jordan LSTM PreviousError SelfReferential
+Alternating Elman FullyRecurrent GRU Gaussian Jordan LSTM PreviousError Quantiles
+    SelfReferential
     Boolean CompiledEstimator Family FamilyError FixedWeightError InputError LSTM1997 Late Learner
     LearnerFileError
     Missing MissingExtraError Network NetworkError Noisy OnlineEstimator Quadratic Schedule

@@ -25,9 +25,11 @@ from fixedweight.networks import (
     Alternating,
     Elman,
     FullyRecurrent,
+    Gaussian,
     Jordan,
     Network,
     PreviousError,
+    Quantiles,
     SelfReferential,
 )
 
@@ -78,6 +80,7 @@ __all__ = [
     "FamilyError",
     "FixedWeightError",
     "FullyRecurrent",
+    "Gaussian",
     "InputError",
     "Jordan",
     "Late",
@@ -91,6 +94,7 @@ __all__ = [
     "OnlineEstimator",
     "PreviousError",
     "Quadratic",
+    "Quantiles",
     "Schedule",
     "SelfReferential",
     "Semilinear",

@@ -7,7 +7,7 @@ changes one. Its state, which does change as it learns, belongs to whoever runs 
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from fixedweight.errors import InputError
-from fixedweight.networks import Network, Params, State, initial_state
+from fixedweight.networks import Network, Params, State, Uncertain, initial_state
 from fixedweight.scaling import Scaling
 
 
@@ -97,6 +97,38 @@ class Learner:
         state, output = self.network.step(self.params, state, inputs, np)
         return state, self.scaling.unscale_targets(output)
 
+    def interval(
+        self, state: State, prediction: np.ndarray, coverage: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Where a target lies with a probability of `coverage`.
+
+        Args:
+            state: that came from `step` with the prediction.
+            prediction: [..., target] in raw units.
+            coverage: between 0 and 1.
+
+        Returns:
+            The lower and the upper end, [..., target] in raw units.
+
+        Raises:
+            InputError: the learner predicts no spread, or not this coverage.
+        """
+        network = self.network
+        if not isinstance(network, Uncertain):
+            raise InputError(
+                "Expected a learner that predicts a spread, got one of "
+                f"{type(network).__name__}. Derive it with Gaussian(network) or "
+                "Quantiles(network); fixedweight derive --spread gaussian."
+            )
+        if not 0.0 < coverage < 1.0:
+            raise InputError(f"Expected a coverage between 0 and 1, got {coverage}.")
+        mean = self.scaling.scale_targets(prediction)
+        ends = network.interval(mean, state["spread"], coverage)
+        if network.output == "logistic":
+            ends = tuple(np.clip(end, 0.0, 1.0) for end in ends)
+        low, high = (self.scaling.unscale_targets(end) for end in ends)
+        return low, high
+
     def unroll(
         self, inputs: Any, targets: Any, revealed: Any | None = None, state: State | None = None
     ) -> tuple[np.ndarray, State]:
@@ -115,6 +147,17 @@ class Learner:
             InputError: wrong shapes, or inputs that are not finite.
         """
         x = as_floats("inputs", inputs, (None, None, self.input_size))
+        state = self.initial_state(x.shape[:1]) if state is None else state
+        predictions = np.empty((*x.shape[:2], self.target_size), dtype=np.float32)
+        for t, (after, prediction) in enumerate(self.steps(x, targets, revealed, state)):
+            state, predictions[:, t] = after, prediction
+        return predictions, state
+
+    def steps(
+        self, inputs: Any, targets: Any, revealed: Any | None = None, state: State | None = None
+    ) -> Iterator[tuple[State, np.ndarray]]:
+        """`unroll` step by step: each new state, with the predictions [batch, target]."""
+        x = as_floats("inputs", inputs, (None, None, self.input_size))
         y = as_floats("targets", targets, (*x.shape[:2], self.target_size), missing=True)
         known = np.isfinite(y).min(axis=-1)
         told = known if revealed is None else known & np.asarray(revealed, dtype=bool)
@@ -122,10 +165,9 @@ class Learner:
         supplement = self.supplement(np.where(told[..., None], y, np.float32(0.0)), arrived)
         supplement = _later(supplement, 1 + self.delay)
         state = self.initial_state(x.shape[:1]) if state is None else state
-        predictions = np.empty_like(y)
         for t in range(x.shape[1]):
-            state, predictions[:, t] = self.step(state, x[:, t], supplement[:, t])
-        return predictions, state
+            state, prediction = self.step(state, x[:, t], supplement[:, t])
+            yield state, prediction
 
     def save(self, path: str | Path) -> None:
         """Write the learner file: safetensors with a JSON header."""

@@ -16,9 +16,11 @@ from fixedweight.networks import (
     GRU,
     LSTM1997,
     Alternating,
+    Gaussian,
     Jordan,
     LeastSquaresMemory,
     PreviousError,
+    Quantiles,
 )
 from fixedweight.training import default_network
 
@@ -161,6 +163,18 @@ def test_another_network(tmp_path, command, small, unchecked):
     assert "Jordan (hidden=5, activation=tanh, decay=0.5), told its previous error" in shown
 
 
+def test_a_spread(tmp_path, command, small, unchecked):
+    options = ("--network", "GRU", "--hidden", 4, "--spread", "gaussian", *TINY[:4])
+    code, out, err = command("derive", "boolean", *options, "--examples", "8")
+    assert (code, err) == (0, "")
+    learner = Learner.load("boolean.safetensors")
+    assert learner.network == Gaussian(GRU(hidden=4))
+    within = learner.card["evaluation"]["coverage"]["all"]["value"]
+    assert f"targets within 90 % intervals: all {100 * within:.1f} %" in " ".join(out.split())
+    alarms = 100 * learner.card["evaluation"]["alarms"]
+    assert f"false alarms: {alarms:.1f} % of streams" in " ".join(out.split())
+
+
 def test_each_topology_is_the_one_asked_for():
     usual = {**dict.fromkeys(["cells", "block_size", "hidden", "second"]), "gate_sources": True}
 
@@ -192,6 +206,8 @@ def test_each_form_is_the_one_asked_for():
     assert form("error", "vector") == PreviousError(GRU())
     assert form("target", "alternating") == Alternating(GRU())
     assert form("error", "alternating") == PreviousError(Alternating(GRU()))
+    sure = presented(GRU(), supplement="error", presentation="vector", spread="quantiles")
+    assert sure == Quantiles(PreviousError(GRU()))
 
 
 def test_a_table(tmp_path, command, small, unchecked):
@@ -296,6 +312,7 @@ BAD = {
     "a wrapper": (("boolean", "--network", "Alternating"), "a network among LSTM1997, Elman"),
     "supplement": (("boolean", "--supplement", "x"), "supplement 'target' or 'error', got 'x'"),
     "presentation": (("boolean", "--presentation", "x"), "presentation 'vector' or 'alternating'"),
+    "spread": (("boolean", "--spread", "wide"), "--spread gaussian or quantiles, got 'wide'"),
     "no units": (("boolean", "--network", "GRU", "--hidden", 0), "at least one hidden unit"),
     "gradient": ((*TABLE, "--gradient", "rtrx"), "a gradient among"),
     "effort": (("boolean", "--effort", 0), "an effort above 0"),

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from fixedweight.cli import app
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.learner import Learner
+from fixedweight.networks import Gaussian
 from test_learner import LEARNERS, drawn_learner, drawn_stream
 
 NAMED = {"input_names": ("dose [mg]", "age"), "target_names": ("effect",)}
@@ -124,6 +125,36 @@ def test_each_task_starts_afresh_in_its_order(folder, command, learner):
         errors.append(predictions - part["effect"].to_numpy())
         example.append(np.arange(1, rows + 1))
     assert printed_table(out) == expected_table(np.concatenate(errors), np.concatenate(example))
+
+
+def test_a_learner_that_knows_how_sure_it_is_says_so(folder, command):
+    learner = replace(drawn_learner(kind=Gaussian), **NAMED)
+    learner.save(folder / "learner.safetensors")
+    table = drawn_table(learner)
+    write(table, folder / "rows.csv")
+    code, out, err = command(
+        *("run", "learner.safetensors", "rows.csv", "--out", "out.parquet"),
+        *("--task", "who", "--order", "day"),
+    )
+    assert (code, err) == (0, "")
+    written = pd.read_parquet(folder / "out.parquet")
+    inside, raised = [], 0
+    for name in SERIES:
+        part, estimator = written[written["who"] == name], OnlineEstimator(learner)
+        alarm = False
+        for row in part.to_dict("records"):
+            x = [row[column] for column in learner.input_names]
+            assert row["prediction"] == pytest.approx(estimator.predict_one(x), rel=1e-6)
+            ends = estimator.predict_interval_one(x)
+            assert [row["low"], row["high"]] == pytest.approx(ends, rel=1e-6)
+            assert row["strange"] == pytest.approx(estimator.strange, abs=1e-6)
+            alarm |= estimator.strange > 1.0
+            estimator.learn_one(x, row["effect"])
+            if not np.isnan(row["effect"]):
+                inside.append(ends[0] <= row["effect"] <= ends[1])
+        raised += alarm
+    assert f"targets within 90 % intervals: {100 * np.mean(inside):.1f} %" in out
+    assert f"unlike anything it was derived for: {raised} of 3 tasks" in out
 
 
 def test_without_an_order_rows_are_taken_as_they_come(folder, command):

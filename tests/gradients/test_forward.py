@@ -211,7 +211,8 @@ def naive_snap1(network, params, state, inputs, targets, weights):
         return ravel_pytree(network.step(whole(p), as_state(s), x, jnp)[0])[0]
 
     def error(p, s, x, y):
-        return jnp.sum((network.step(whole(p), as_state(s), x, jnp)[1] - y) ** 2)
+        state, output = network.step(whole(p), as_state(s), x, jnp)
+        return network.error(state, output, y, jnp)
 
     influence, gradient = np.zeros(pattern.shape), np.zeros(flat.size)
     slopes = jax.jit(jax.jacrev(new, (0, 1)))

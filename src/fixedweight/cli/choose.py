@@ -31,9 +31,12 @@ from fixedweight.networks import (
     LSTM1997,
     NETWORKS,
     Alternating,
+    Gaussian,
     Network,
     Presented,
     PreviousError,
+    Quantiles,
+    Uncertain,
 )
 from fixedweight.training import default_network
 
@@ -49,6 +52,7 @@ FAMILIES: dict[str, type[Family]] = {
     "gaussian-process": GaussianProcess,
     "linear-dynamics": LinearDynamics,
 }
+SPREADS: dict[str, type[Uncertain]] = {"gaussian": Gaussian, "quantiles": Quantiles}
 PLAIN = {name: kind for name, kind in NETWORKS.items() if not issubclass(kind, Presented)}
 
 
@@ -190,12 +194,18 @@ def network(
     )
 
 
-def presented(network: Network, *, supplement: str, presentation: str) -> Network:
-    """The network as it is shown its examples."""
+def presented(
+    network: Network, *, supplement: str, presentation: str, spread: str | None = None
+) -> Network:
+    """The network as it is shown its examples, and as it says how sure it is."""
     if supplement not in ("target", "error"):
         raise InputError(f"Expected supplement 'target' or 'error', got {supplement!r}.")
     if presentation not in ("vector", "alternating"):
         raise InputError(f"Expected presentation 'vector' or 'alternating', got {presentation!r}.")
     if presentation == "alternating":
         network = Alternating(network)
-    return PreviousError(network) if supplement == "error" else network
+    if supplement == "error":
+        network = PreviousError(network)
+    if spread is not None and spread not in SPREADS:
+        raise InputError(f"Expected --spread gaussian or quantiles, got {spread!r}.")
+    return SPREADS[spread](network) if spread else network

@@ -70,6 +70,12 @@ def derive(
     presentation: Annotated[
         str, typer.Option(help="vector: target and data at once; alternating: in turn")
     ] = "vector",
+    spread: Annotated[
+        str | None,
+        typer.Option(
+            help="say how sure it is: gaussian (and an alarm) or quantiles", show_default=False
+        ),
+    ] = None,
     gradient: Annotated[
         str,
         typer.Option(
@@ -139,6 +145,7 @@ def derive(
         ),
         supplement=supplement,
         presentation=presentation,
+        spread=spread,
     )
     schedule = default_schedule(chosen, chosen_network)
     if learning_rate is not None:
@@ -147,7 +154,7 @@ def derive(
     if checkpoint.exists():
         console.print(f"resuming from {checkpoint}", style="dim")
     try:
-        with _Display(_floor(chosen, seed)) as display:
+        with _Display(None if spread else _floor(chosen, seed)) as display:
             learner = train(
                 chosen,
                 chosen_network,

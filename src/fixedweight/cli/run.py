@@ -11,6 +11,7 @@ from fixedweight.errors import InputError, require
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.frames import check_column, load_frame, numeric
 from fixedweight.learner import Learner
+from fixedweight.networks import Gaussian, Uncertain
 
 GROUPS = ((1, 1), (2, 5), (6, 10), (11, 20), (21, 30), (31, None))
 """Examples, counted from 1, whose errors are reported together."""
@@ -31,6 +32,8 @@ def run(
     save_state: Annotated[Path | None, typer.Option(help="write the state at the end")] = None,
 ) -> None:
     """Predict, then learn, row by row, and print the error by example.
+
+    A learner that says how sure it is adds its 90 % intervals, and how strange each task seems.
 
     A missing target is predicted and not learned. With no --task all rows are one task.
     """
@@ -61,6 +64,8 @@ def run(
         raise InputError(f"Expected a task in every row of column {task!r}, got none in some.")
     predictions, example = np.empty(len(frame)), np.empty(len(frame), dtype=int)
     estimator = OnlineEstimator(loaded)
+    ends = np.empty((len(frame), 2)) if isinstance(loaded.network, Uncertain) else None
+    alarm, strange = isinstance(loaded.network, Gaussian), np.empty(len(frame))
     for code in range(len(labels)):
         rows = np.flatnonzero(codes == code)
         estimator.reset()
@@ -68,14 +73,32 @@ def run(
             estimator.load_state(state)
         example[rows] = estimator.examples + np.arange(len(rows))
         told = np.concatenate([np.full(loaded.delay, np.nan), y[rows, 0]])[: len(rows)]
-        predictions[rows] = estimator.learn_many(x[rows], told)[:, 0]
+        if ends is None:
+            predictions[rows] = estimator.learn_many(x[rows], told)[:, 0]
+            continue
+        for row, y_told in zip(rows, told, strict=True):
+            predictions[row] = estimator.predict_one(x[row])
+            ends[row] = estimator.predict_interval_one(x[row])
+            strange[row] = estimator.strange if alarm else np.nan
+            estimator.learn_one(x[row], y_told)
     print_rows(_error_rows(predictions - y[:, 0], example))
     console.print(f"{len(frame)} rows, {len(labels)} task{'s' if len(labels) > 1 else ''}")
+    if ends is not None:
+        known = ~np.isnan(y[:, 0])
+        inside = ((ends[:, 0] <= y[:, 0]) & (y[:, 0] <= ends[:, 1]))[known]
+        console.print(f"targets within 90 % intervals: {100 * inside.mean():.1f} %")
+    if alarm:
+        raised = np.unique(codes[strange > 1.0]).size
+        console.print(f"unlike anything it was derived for: {raised} of {len(labels)} tasks")
     if save_state:
         estimator.save_state(save_state)
         console.print(f"state: {save_state}")
     if out:
         frame = frame.assign(prediction=predictions)
+        if ends is not None:
+            frame = frame.assign(low=ends[:, 0], high=ends[:, 1])
+        if alarm:
+            frame = frame.assign(strange=strange)
         write = frame.to_csv if out.suffix.lower() == ".csv" else frame.to_parquet
         write(out, index=False)
         console.print(f"predictions: {out}")

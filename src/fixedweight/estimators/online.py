@@ -80,6 +80,41 @@ class OnlineEstimator:
         _, prediction = self._step(self._inputs(x))
         return prediction.item() if prediction.size == 1 else prediction.copy()
 
+    def predict_interval_one(self, x: Inputs, coverage: float = 0.9) -> tuple[Any, Any]:
+        """Where the target of the next example lies with a probability of `coverage`.
+
+        Args:
+            x: the inputs in order, or by name.
+            coverage: between 0 and 1; of a learner of quantiles 0.9 or 0.5.
+
+        Returns:
+            The lower and the upper end: floats, or each [target] where a target has several.
+
+        Raises:
+            InputError: as in `predict_one`, or the learner predicts no spread.
+        """
+        state, prediction = self._step(self._inputs(x))
+        ends = self.learner.interval(state, prediction, coverage)
+        low, high = (end.item() if end.size == 1 else end for end in ends)
+        return low, high
+
+    @property
+    def strange(self) -> float:
+        """How unlike anything the learner was derived for the stream is; above 1 is an alarm.
+
+        One stream of its family in a hundred comes to 1. What was told in the last `learn_one`
+        counts from the next one on.
+
+        Raises:
+            InputError: the learner is none derived with `Gaussian`.
+        """
+        if "strange" not in self._state:
+            raise InputError(
+                "Expected a learner that predicts normal distributions, which can tell. Derive it "
+                "with Gaussian(network); fixedweight derive --spread gaussian."
+            )
+        return float(self._state["strange"][0])
+
     def learn_one(self, x: Inputs, y: Target) -> None:
         """Learn one example.
 

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from fixedweight.evaluation.baselines import BASELINES
+from fixedweight.evaluation.spread import coverage
 from fixedweight.evaluation.trial import Trial, drawn, plain, squared, streams, try_on, units_of
 from fixedweight.families import Family, Stream, TaskFamily, innermost
 from fixedweight.learner import Learner
@@ -28,7 +29,10 @@ def evaluate(learner: Learner, family: TaskFamily, seed: int = 0) -> dict[str, A
         streams, `after` 10 and 30 examples of each task, `by_example`, `examples_to_learn`; the
         learner's `ratio` of mse to the oracle's and its `regret`, what it loses a step beyond the
         oracle on the same streams; and `long`, the errors at ten times the trained
-        length (None where a family has no more examples of a task).
+        length (None where a family has no more examples of a task). Of a learner that predicts a
+        spread also `coverage`: the share of targets within its 90 % intervals, in all, over the
+        first ten examples of each task and after them, the mean `width` of these intervals, and the
+        share of streams that raise its alarm, if it has one.
     """
     return evaluate_all([learner], family, seed)[0]
 
@@ -53,6 +57,7 @@ def evaluate_all(
                 "learner": trial.figures(errors),
                 **trial.against_oracle(errors),
                 "long": _long(learner, trial),
+                **coverage(learner, trial),
             }
         )
     return records

@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from fixedweight.errors import InputError
 from fixedweight.gradients.bptt import bptt
-from fixedweight.gradients.gradient import Gradient, OneExample, squared_error
+from fixedweight.gradients.gradient import Gradient, OneExample, squared_error, weighted_mean
 from fixedweight.gradients.one_step import one_step
 from fixedweight.gradients.rtrl import rtrl
 from fixedweight.gradients.snap1 import snap1
 from fixedweight.gradients.tbptt import tbptt
 from fixedweight.gradients.traces1997 import traces1997
 from fixedweight.gradients.truncated1997 import truncated1997
-from fixedweight.gradients.unroll import unroll
+from fixedweight.gradients.unroll import errors, unroll
 from fixedweight.networks import Network
 
 GRADIENTS: dict[str, Callable[[Network], Gradient]] = {
@@ -47,6 +47,7 @@ __all__ = [
     "Gradient",
     "OneExample",
     "bptt",
+    "errors",
     "gradient_for",
     "one_step",
     "rtrl",
@@ -56,4 +57,5 @@ __all__ = [
     "traces1997",
     "truncated1997",
     "unroll",
+    "weighted_mean",
 ]

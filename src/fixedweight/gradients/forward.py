@@ -65,7 +65,8 @@ def forward_in_time(network: Network, carry: Carry, rows: int, advance: Advance)
 
         def step(p: Array, s: Array) -> tuple[Array, Array]:
             state, prediction = network.step(whole(p), carry(as_state(s)), x, jnp)
-            return ravel_pytree(state)[0], weight * jnp.sum((prediction - target) ** 2)
+            error = network.error(state, prediction, target, jnp)
+            return ravel_pytree(state)[0], weight * error
 
         (new, error), pull = jax.vjp(step, flat, s)
         none, one = jnp.zeros_like(new), jnp.ones_like(error)

@@ -15,13 +15,13 @@ from fixedweight.networks import Network, Params, State
 Window = Callable[..., tuple[tuple[Array, Any], Params]]
 """(params, carried, inputs, targets, weights) -> ((loss, carried after), gradient by parameter).
 
-`weights` [batch, time] says how much each step counts; the loss is the weighted mean of the squared
-errors, summed over the numbers of a target.
+`weights` [batch, time] says how much each step counts; the loss is the weighted mean of the
+network's errors: squared ones, summed over the numbers of a target, if it has no others.
 """
 
 
 OneExample = Callable[[Params, Any, Any], tuple[Any, tuple[Array, Params]]]
-"""(params, carried, (inputs, target, weight)) -> (carried after, (weighted squared error, its
+"""(params, carried, (inputs, target, weight)) -> (carried after, (weighted error, its
 gradient by parameter)): one example of one stream, without a batch axis."""
 
 
@@ -55,7 +55,13 @@ def squared_error(
     weights: Float[Array, "batch time"],
 ) -> Float[Array, ""]:
     """Weighted mean over streams and steps of |prediction - target|^2; 0 where nothing counts."""
-    errors = jnp.sum((predictions - targets) ** 2, axis=-1)
+    return weighted_mean(jnp.sum((predictions - targets) ** 2, axis=-1), weights)
+
+
+def weighted_mean(
+    errors: Float[Array, "batch time"], weights: Float[Array, "batch time"]
+) -> Float[Array, ""]:
+    """Over streams and steps; 0 where nothing counts."""
     return jnp.sum(weights * errors) / jnp.maximum(jnp.sum(weights), 1.0)
 
 
@@ -66,7 +72,7 @@ def through_time(network: Network, carry: Carry) -> Gradient:
     def step(params: Params, state: State, example: tuple[Any, Any]) -> tuple[State, Array]:
         x, target = example
         state, prediction = network.step(params, carry(state), x, jnp)
-        return state, jnp.sum((prediction - target) ** 2, axis=-1)
+        return state, network.error(state, prediction, target, jnp)
 
     def scanned(params: Params, state: State, examples: Any, weights: Any) -> tuple[Array, State]:
         state, errors = scan(step, params, state, examples)

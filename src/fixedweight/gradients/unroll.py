@@ -25,6 +25,24 @@ def unroll(
     return kernels.unroll(step, params, state, inputs) or scan(step, params, state, inputs)
 
 
+def errors(
+    network: Network,
+    params: Params,
+    state: State,
+    inputs: Float[Array, "batch time input"],
+    targets: Float[Array, "batch time target"],
+) -> Float[Array, "batch time"]:
+    """The network's error at each step of whole streams."""
+
+    def step(params: Params, state: State, example: tuple[Array, Array]) -> tuple[State, Array]:
+        x, target = example
+        state, output = network.step(params, state, x, jnp)
+        return state, network.error(state, output, target, jnp)
+
+    arguments = (params, state, (inputs, targets))
+    return (kernels.unroll(step, *arguments) or scan(step, *arguments))[1]
+
+
 def scan(step: kernels.Step, params: Any, state: Any, inputs: Any) -> tuple[Any, Any]:
     """A step along streams in XLA's own loop: what is run where there is no kernel.
 

@@ -22,6 +22,7 @@ from fixedweight.networks.presented import Alternating, Presented, PreviousError
 from fixedweight.networks.simple import Elman, FullyRecurrent, Jordan
 from fixedweight.networks.srwm import SelfReferential
 from fixedweight.networks.transformer import Transformer
+from fixedweight.networks.uncertain import Gaussian, Quantiles, Uncertain
 from fixedweight.networks.xlstm import MLSTM, SLSTM
 
 NETWORKS: dict[str, type[Network]] = {
@@ -29,7 +30,7 @@ NETWORKS: dict[str, type[Network]] = {
     for network in (
         *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU, SelfReferential),
         *(SLSTM, MLSTM, DeltaMemory, GatedDeltaMemory, LeastSquaresMemory, Transformer),
-        *(PreviousError, Alternating),
+        *(PreviousError, Alternating, Gaussian, Quantiles),
     )
 }
 """The networks a learner file may name; others are handed to `Learner.load`."""
@@ -46,6 +47,7 @@ __all__ = [
     "Elman",
     "FullyRecurrent",
     "GatedDeltaMemory",
+    "Gaussian",
     "Jordan",
     "LeastSquaresMemory",
     "Memory",
@@ -54,9 +56,11 @@ __all__ = [
     "Params",
     "Presented",
     "PreviousError",
+    "Quantiles",
     "SelfReferential",
     "State",
     "Transformer",
+    "Uncertain",
     "check_network",
     "from_config",
     "initial_state",

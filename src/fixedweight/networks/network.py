@@ -79,6 +79,14 @@ class Network(ABC):
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
         """One example: (state, inputs [..., input]) -> (new state, outputs [..., target])."""
 
+    def error(self, state: State, output: Any, target: Any, xp: Any) -> Any:
+        """What training makes small: (new state, outputs [..., target], targets) -> [...].
+
+        The squared error, summed over the numbers of a target; a network that keeps more of its
+        answer in the state may have another.
+        """
+        return xp.sum((output - target) ** 2, axis=-1)
+
     def squash(self, values: Any, xp: Any) -> Any:
         """The output units' activation."""
         return logistic(values, xp) if self.output == "logistic" else values

@@ -6,7 +6,7 @@ turn, and `PreviousError(Alternating(network))` does both. A wrapper has no weig
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -46,8 +46,8 @@ class Presented(Network):
             )
         within = self.network.fitted(
             input_size=self.shown,
-            target_size=self.target_size,
-            output=self.output,
+            target_size=self.asked,
+            output=self.units,
             delay=self.delay,
             flagged=self.flagged,
         )
@@ -63,6 +63,16 @@ class Presented(Network):
     def shown(self) -> int:
         """Inputs of the network within."""
         return self.input_size
+
+    @property
+    def asked(self) -> int:
+        """Outputs of the network within."""
+        return self.target_size
+
+    @property
+    def units(self) -> Literal["logistic", "linear"]:
+        """Its output units."""
+        return self.output
 
     def init_params(self, rng: np.random.Generator) -> Params:
         return self.network.init_params(rng)
@@ -88,8 +98,11 @@ class PreviousError(Presented):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if isinstance(self.network, PreviousError):
-            raise NetworkError("Expected a network that is told its error once, got it twice.")
+        if isinstance(self.network, Presented) and not isinstance(self.network, Alternating):
+            raise NetworkError(
+                "Expected a plain network or an Alternating in PreviousError, got "
+                f"{type(self.network).__name__}. Wrap them the other way round, each once."
+            )
 
     def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
         state = super().init_state(params, batch, xp)

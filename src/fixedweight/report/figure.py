@@ -34,6 +34,7 @@ def draw(card: dict[str, Any], path: str | Path) -> None:
     )
     left.legend(fontsize=8)
 
+    squared = "coverage" not in evaluation  # a spread is trained by another error, which may be < 0
     history = [[float("nan") if v is None else v for v in row] for row in run["history"]]
     updates = [row[0] for row in history]
     for i in range(len(history[0]) - 2):
@@ -47,12 +48,12 @@ def draw(card: dict[str, Any], path: str | Path) -> None:
             label="kept seed" if kept else None,
         )
     right.set(
-        yscale="log",
+        yscale="log" if squared else "linear",
         xlabel="updates of the weights",
         ylabel="error on held-out tasks (scaled)",
         title=f"deriving it, {len(history[0]) - 2} seeds",
     )
-    if evaluation["oracle"] and evaluation["regime"] == "reset":
+    if squared and evaluation["oracle"] and evaluation["regime"] == "reset":
         right.axhline(evaluation["oracle"]["mse"]["value"], color="k", ls="--", label="oracle")
     right.legend(fontsize=8)
     figure.suptitle(headline(card), fontsize=9)

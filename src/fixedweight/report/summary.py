@@ -14,8 +14,10 @@ uncertain in print."""
 PRESENTED = {
     "PreviousError": "told its previous error",
     "Alternating": "shown targets and data in turn",
+    "Gaussian": "predicting normal distributions",
+    "Quantiles": "predicting quantiles",
 }
-"""By class, how a network is shown what the network within it is shown."""
+"""By class, what makes a network of the network within it."""
 
 
 def headline(card: dict[str, Any]) -> str:
@@ -85,6 +87,11 @@ def notes(card: dict[str, Any]) -> list[str]:
         lines.append("error / oracle: not estimated, the learner's error did not stay finite.")
     else:
         lines.append("error / oracle: not estimated, no oracle is known for this family.")
+    if within := evaluation.get("coverage"):
+        shares = [f"{name} {100 * part['value']:.1f} %" for name, part in within.items() if part]
+        lines.append(f"targets within 90 % intervals: {', '.join(shares)}.")
+    if "alarms" in evaluation:
+        lines.append(f"false alarms: {100 * evaluation['alarms']:.1f} % of streams.")
     long = evaluation["long"]
     if long and long["rest"]:
         lines.append(

@@ -1,5 +1,6 @@
 """The supervisor: gradient descent over tasks, until the network learns by itself."""
 
+from fixedweight.training.calibrate import calibrated
 from fixedweight.training.derive import (
     Progress,
     default_network,
@@ -13,6 +14,7 @@ __all__ = [
     "Progress",
     "Schedule",
     "Stage",
+    "calibrated",
     "default_network",
     "default_schedule",
     "derive",

@@ -22,6 +22,7 @@ from fixedweight.networks import (
     parameter_count,
 )
 from fixedweight.scaling import Scaling, identity_scaling
+from fixedweight.training.calibrate import calibrated
 from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from fixedweight.training.loop import (
     TrainState,
@@ -36,6 +37,8 @@ CHUNK = 4_000_000
 """Example-steps, over all seeds, between two looks at the validation error."""
 MOST_CHUNK_DRAWS = 500
 VALIDATION_STREAMS = 256
+CALIBRATION = 0xCA11
+"""Folded into the seed for the streams on which intervals are calibrated."""
 CHECKPOINT_SECONDS = 2.0
 """At most so much training is lost when the machine fails; Ctrl-C loses no whole chunk."""
 
@@ -138,7 +141,10 @@ def derive_seeds(
             "history": run.history,
         },
     }
-    learners = _learners(run.state, network, family, run.scaling, card)
+    learners = [
+        calibrated(learner, family, jax.random.fold_in(jax.random.key(seed), CALIBRATION))
+        for learner in _learners(run.state, network, family, run.scaling, card)
+    ]
     if path and not stopped:
         path.unlink(missing_ok=True)
     return learners

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from fixedweight import kernels
 from fixedweight.families import Stream, TaskFamily, network_inputs
-from fixedweight.gradients import Gradient, OneExample, squared_error, unroll
+from fixedweight.gradients import Gradient, OneExample, errors, weighted_mean
 from fixedweight.networks import Network, Params, initial_state
 from fixedweight.scaling import Scaling
 from fixedweight.training.schedule import Schedule, Stage
@@ -195,14 +195,13 @@ def make_validate(
 ) -> Validate:
     """Compile the error on held-out streams, with each seed's best parameters kept.
 
-    The error is that of scaled targets, as in training.
+    The error is the one that training makes small, of scaled targets.
     """
     inputs, targets, weights = seen(stream, family, scaling)
 
     def one(state: TrainState) -> tuple[TrainState, Float[Array, ""]]:
         begin = initial_state(network, state.params, (inputs.shape[0],), jnp)
-        _, predictions = unroll(network, state.params, begin, inputs)
-        error = squared_error(predictions, targets, weights)
+        error = weighted_mean(errors(network, state.params, begin, inputs, targets), weights)
         error = jnp.where(jnp.isfinite(error), error, jnp.inf)
         better = error < state.best_error
         best = jax.tree.map(lambda new, old: jnp.where(better, new, old), state.params, state.best)

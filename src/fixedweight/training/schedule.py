@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from fixedweight.errors import InputError
 from fixedweight.families import TaskFamily
-from fixedweight.networks import Network, Paired, Transformer
+from fixedweight.networks import Network, Paired, Presented, Transformer
 
 UNCLIPPED = 1e30
 """A norm that no gradient reaches."""
@@ -143,6 +143,8 @@ def default_schedule(family: TaskFamily, network: Network | None = None) -> Sche
     """A course that suits a family, by the length of its tasks and whether they switch, and a
     network: those that bring targets and their inputs together need not discover how to remember,
     and take fewer updates at a lower rate."""
+    while isinstance(network, Presented):
+        network = network.network
     if isinstance(network, Paired):
         return _for_paired(family, 0.02 if isinstance(network, Transformer) else 0.05)
     n = family.examples
