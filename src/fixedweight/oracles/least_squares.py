@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from fixedweight.errors import InputError
 from fixedweight.families import Stream
@@ -80,11 +81,34 @@ class LeastSquares(Oracle):
                 continue
             seen = np.einsum("bij,bi->bj", S, f[:, s])
             variance = np.einsum("bj,bj->b", seen, seen) + v
-            gain = np.einsum("bij,bj->bi", S, seen) * (revealed[:, s] / variance)[:, None]
             error = targets[:, s] - np.einsum("bi,bi->b", f[:, s], m)
-            m += gain * np.where(revealed[:, s], error, 0.0)[:, None]
-            S -= np.einsum("bi,bj->bij", gain, seen / (1.0 + np.sqrt(v / variance))[:, None])
+            update(m, S, seen, error, variance, v, revealed[:, s])
         return np.clip(predictions, self.low, self.high)[..., None]
+
+
+def update(
+    m: Float[np.ndarray, "*batch feature"],
+    S: Float[np.ndarray, "*batch feature feature"],
+    seen: Float[np.ndarray, "*batch feature"],
+    error: Float[np.ndarray, "*batch"],
+    variance: Float[np.ndarray, "*batch"],
+    noise: Any,
+    known: Bool[np.ndarray, "*#batch"],
+) -> None:
+    """Learn one example in place, by Potter's update of the root S of the covariance.
+
+    Args:
+        m, S: mean and root.
+        seen: S' f.
+        error: y - f' m, anything where not known.
+        variance: of the error, |seen|^2 + noise.
+        noise: variance of the observation.
+        known: whether there is a target; where not, nothing changes.
+    """
+    gain = np.einsum("...ij,...j->...i", S, seen) * (known / variance)[..., None]
+    m += gain * np.where(known, error, 0.0)[..., None]
+    shrink = seen / (1.0 + np.sqrt(noise / variance))[..., None]
+    S -= gain[..., :, None] * shrink[..., None, :]
 
 
 def check_moments(mean: np.ndarray, covariance: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from jaxtyping import Float
 
 from fixedweight.errors import InputError
 from fixedweight.families import Stream
-from fixedweight.oracles.least_squares import ROUNDING, check_moments, square_root
+from fixedweight.oracles.least_squares import ROUNDING, check_moments, square_root, update
 from fixedweight.oracles.oracle import Kind, Oracle, told
 
 NODES = 32
@@ -110,7 +110,7 @@ class RunLengths(Oracle):
             log_weight += np.log1p(-self.hazard)
             log_weight[each, place] = np.log(self.hazard) if t else 0.0
             m[each, place], S[each, place] = prior, root
-            log_weight -= _log_sum(log_weight)
+            log_weight -= np.logaddexp.reduce(log_weight, axis=1, keepdims=True)
 
             u = np.einsum("bkij,bi->bkj", S, f[:, t])
             center = np.einsum("bki,bi->bk", m, f[:, t])
@@ -124,10 +124,8 @@ class RunLengths(Oracle):
             log_density = -0.5 * (error**2 / variance + np.log(variance))
             known = revealed[:, t, None]
             log_weight += np.where(known, log_density, 0.0)
-            log_weight -= _log_sum(log_weight)
-            gain = np.einsum("bkij,bkj->bki", S, u) * (known / variance)[..., None]
-            m += gain * error[..., None]
-            S -= gain[..., :, None] * (u / (1.0 + np.sqrt(v / variance))[..., None])[..., None, :]
+            log_weight -= np.logaddexp.reduce(log_weight, axis=1, keepdims=True)
+            update(m, S, u, error, variance, v, known)
         return predictions, dropped
 
     def _observed(
@@ -151,8 +149,3 @@ class RunLengths(Oracle):
         nodes, weights = np.polynomial.hermite_e.hermegauss(NODES)
         z = center[..., None] + np.sqrt(spread)[..., None] * nodes
         return (0.5 + 0.5 * np.tanh(z)) @ (weights / weights.sum())
-
-
-def _log_sum(x: Float[np.ndarray, "batch run"]) -> Float[np.ndarray, "batch 1"]:
-    most = x.max(axis=1, keepdims=True)
-    return most + np.log(np.exp(x - most).sum(axis=1, keepdims=True))

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float
 
 from fixedweight.errors import InputError
 from fixedweight.families import Stream
-from fixedweight.oracles.least_squares import ROUNDING
+from fixedweight.oracles.least_squares import ROUNDING, update
 from fixedweight.oracles.oracle import Kind, Oracle, told
 
 FORGOTTEN = 45.0
@@ -89,9 +89,7 @@ class Supports(Oracle):
             seen = np.einsum("kij,ki->kj", S, f)
             variance = np.einsum("kj,kj->k", seen, seen) + v
             error = np.where(known, y[of, s] - np.einsum("ki,ki->k", f, m), 0.0)
-            gain = np.einsum("kij,kj->ki", S, seen) * (known / variance)[:, None]
-            m += gain * error[:, None]
-            S -= np.einsum("ki,kj->kij", gain, seen / (1.0 + np.sqrt(v / variance))[:, None])
+            update(m, S, seen, error, variance, v, known)
             W -= np.where(known, 0.5 * (error**2 / variance + np.log(variance)), 0.0)
             W -= np.maximum.reduceat(W, np.searchsorted(of, np.arange(batch)))[of]
             kept = W > -FORGOTTEN
