@@ -1,0 +1,131 @@
+"""The general-purpose estimators beside River's own, on data nobody prepared.
+
+    python -m benchmarks.estimators > benchmarks/estimators.txt
+
+Progressive validation, each example predicted before it is learned, over the first 50 examples and
+over all: mean absolute error of numbers, error rate and log loss (at least 1e-3 a class) of
+classes. No model is tuned, none has seen the data before. Every data set ships with River or
+scikit-learn; the streams of 2000 are drawn by River with seed 0. Microseconds are of one predict
+and one learn on the machine at hand.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from river import (
+    base,
+    datasets,
+    dummy,
+    forest,
+    linear_model,
+    multiclass,
+    naive_bayes,
+    neighbors,
+    preprocessing,
+    stats,
+    stream,
+)
+from river.datasets import synth
+from sklearn import datasets as tables
+
+from fixedweight.estimators.river import FixedWeightClassifier, FixedWeightRegressor
+
+FIRST, MOST, LEAST_CHANCE = 50, 2000, 1e-3
+
+
+def table(load: Callable[[], Any]) -> Iterable[Any]:
+    """A scikit-learn table in random order."""
+    return stream.iter_sklearn_dataset(load(), shuffle=True, seed=0)
+
+
+def scaled(model: Any) -> Any:
+    return preprocessing.StandardScaler() | model
+
+
+REGRESSION: dict[str, Callable[[], Iterable[Any]]] = {
+    "TrumpApproval": datasets.TrumpApproval,
+    "ChickWeights": datasets.ChickWeights,
+    "diabetes": lambda: table(tables.load_diabetes),
+    "Friedman": lambda: synth.Friedman(seed=0),
+    "Mv": lambda: ((only_numbers(x), y) for x, y in synth.Mv(seed=0)),
+}
+CLASSES: dict[str, Callable[[], Iterable[Any]]] = {
+    "Phishing": datasets.Phishing,
+    "Bananas": datasets.Bananas,
+    "ImageSegments": datasets.ImageSegments,
+    "iris": lambda: table(tables.load_iris),
+    "wine": lambda: table(tables.load_wine),
+    "SEA": lambda: synth.SEA(seed=0),
+    "Hyperplane": lambda: synth.Hyperplane(seed=0, n_features=10),
+    "LED": lambda: synth.LED(seed=0),
+}
+REGRESSORS: dict[str, Callable[[], Any]] = {
+    "fixedweight": FixedWeightRegressor,
+    "StandardScaler | LinearRegression": lambda: scaled(linear_model.LinearRegression()),
+    "StandardScaler | KNNRegressor": lambda: scaled(neighbors.KNNRegressor()),
+    "StandardScaler | ARFRegressor": lambda: scaled(forest.ARFRegressor(seed=0)),
+    "mean so far": lambda: dummy.StatisticRegressor(stats.Mean()),
+}
+CLASSIFIERS: dict[str, Callable[[], Any]] = {
+    "fixedweight": FixedWeightClassifier,
+    "StandardScaler | LogisticRegression": lambda: scaled(
+        multiclass.OneVsRestClassifier(linear_model.LogisticRegression())
+    ),
+    "StandardScaler | KNNClassifier": lambda: scaled(neighbors.KNNClassifier()),
+    "GaussianNB": naive_bayes.GaussianNB,
+    "ARFClassifier": lambda: forest.ARFClassifier(seed=0),
+    "chances so far": dummy.PriorClassifier,
+}
+
+
+def only_numbers(x: dict[Any, Any]) -> dict[Any, float]:
+    """Categories as one column each."""
+    return {
+        (f"{name}={value}" if isinstance(value, str) else str(name)): (
+            1.0 if isinstance(value, str) else float(value)
+        )
+        for name, value in x.items()
+    }
+
+
+def log_loss(chances: dict[Any, float], y: Any) -> float:
+    """-log of what was given to the class that came."""
+    kept = {label: max(LEAST_CHANCE, chance) for label, chance in chances.items()}
+    return -math.log(kept.get(y, LEAST_CHANCE) / max(1.0, sum(kept.values())))
+
+
+def errors(model: Any, data: Iterable[Any]) -> tuple[np.ndarray, float]:
+    """[example, kind of error] of progressive validation, and microseconds an example."""
+    found, began = [], time.perf_counter()
+    for x, y in islice(data, MOST):
+        if isinstance(model, base.Classifier):
+            chances = model.predict_proba_one(x)
+            guess = max(chances, key=chances.get) if chances else None  # type: ignore[arg-type]
+            found.append((float(guess != y), log_loss(chances, y)))
+        else:
+            found.append((abs(model.predict_one(x) - y),))
+        model.learn_one(x, y)
+    return np.array(found), (time.perf_counter() - began) / len(found) * 1e6
+
+
+def main() -> None:
+    for kinds, makers, measures in (
+        (REGRESSION, REGRESSORS, ("absolute error",)),
+        (CLASSES, CLASSIFIERS, ("error rate", "log loss")),
+    ):
+        for name, data in kinds.items():
+            for label, make in makers.items():
+                found, took = errors(make(), data())
+                shown = "; ".join(
+                    f"{measure} {found[:FIRST, i].mean():.4g}, {found[:, i].mean():.4g}"
+                    for i, measure in enumerate(measures)
+                )
+                print(f"{name} ({len(found)}): {label}: {shown}; {took:.0f} us", flush=True)
+
+
+if __name__ == "__main__":
+    main()
