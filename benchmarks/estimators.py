@@ -2,11 +2,11 @@
 
     python -m benchmarks.estimators > benchmarks/estimators.txt
 
-Progressive validation, each example predicted before it is learned, over the first 50 examples and
-over all: mean absolute error of numbers, error rate and log loss (at least 1e-3 a class) of
-classes. No model is tuned, none has seen the data before. Every data set ships with River or
-scikit-learn; the streams of 2000 are drawn by River with seed 0. Microseconds are of one predict
-and one learn on the machine at hand.
+Progressive validation, each example predicted before it is learned: mean absolute error of numbers,
+error rate and log loss (no less than 1e-3 a class) of classes. A cell is the mean over the first 50
+examples, then over all, 2000 at most. No model is tuned, none has seen the data before. Every data
+set ships with River or scikit-learn (its tables in random order), or is drawn by River with seed 0.
+Below are the medians over the data sets of microseconds to predict and learn one example.
 """
 
 import math
@@ -65,19 +65,19 @@ CLASSES: dict[str, Callable[[], Iterable[Any]]] = {
 }
 REGRESSORS: dict[str, Callable[[], Any]] = {
     "fixedweight": FixedWeightRegressor,
-    "StandardScaler | LinearRegression": lambda: scaled(linear_model.LinearRegression()),
-    "StandardScaler | KNNRegressor": lambda: scaled(neighbors.KNNRegressor()),
-    "StandardScaler | ARFRegressor": lambda: scaled(forest.ARFRegressor(seed=0)),
+    "scaler + linear": lambda: scaled(linear_model.LinearRegression()),
+    "scaler + 5 nearest": lambda: scaled(neighbors.KNNRegressor()),
+    "scaler + forest": lambda: scaled(forest.ARFRegressor(seed=0)),
     "mean so far": lambda: dummy.StatisticRegressor(stats.Mean()),
 }
 CLASSIFIERS: dict[str, Callable[[], Any]] = {
     "fixedweight": FixedWeightClassifier,
-    "StandardScaler | LogisticRegression": lambda: scaled(
+    "scaler + logistic": lambda: scaled(
         multiclass.OneVsRestClassifier(linear_model.LogisticRegression())
     ),
-    "StandardScaler | KNNClassifier": lambda: scaled(neighbors.KNNClassifier()),
-    "GaussianNB": naive_bayes.GaussianNB,
-    "ARFClassifier": lambda: forest.ARFClassifier(seed=0),
+    "scaler + 5 nearest": lambda: scaled(neighbors.KNNClassifier()),
+    "naive Bayes": naive_bayes.GaussianNB,
+    "forest": lambda: forest.ARFClassifier(seed=0),
     "chances so far": dummy.PriorClassifier,
 }
 
@@ -112,19 +112,38 @@ def errors(model: Any, data: Iterable[Any]) -> tuple[np.ndarray, float]:
     return np.array(found), (time.perf_counter() - began) / len(found) * 1e6
 
 
+def rows(
+    title: str,
+    measure: int,
+    results: dict[str, dict[str, tuple[np.ndarray, float]]],
+) -> str:
+    """One table: a data set a row, a model a column."""
+    models = list(next(iter(results.values())))
+    lines = ["| " + " | ".join([title, *models]) + " |", "| --- " * (1 + len(models)) + "|"]
+    for name, found in results.items():
+        errors = [values[:, measure] for values, _ in found.values()]
+        cells = [f"{each[:FIRST].mean():.3g}, {each.mean():.3g}" for each in errors]
+        lines.append("| " + " | ".join([f"{name}, {len(errors[0])}", *cells]) + " |")
+    if measure == 0:
+        took = [np.median([found[model][1] for found in results.values()]) for model in models]
+        cells = [f"{value:.0f}" for value in took]
+        lines.append("| " + " | ".join(["microseconds", *cells]) + " |")
+    return "\n".join(lines)
+
+
 def main() -> None:
-    for kinds, makers, measures in (
-        (REGRESSION, REGRESSORS, ("absolute error",)),
-        (CLASSES, CLASSIFIERS, ("error rate", "log loss")),
-    ):
-        for name, data in kinds.items():
-            for label, make in makers.items():
-                found, took = errors(make(), data())
-                shown = "; ".join(
-                    f"{measure} {found[:FIRST, i].mean():.4g}, {found[:, i].mean():.4g}"
-                    for i, measure in enumerate(measures)
-                )
-                print(f"{name} ({len(found)}): {label}: {shown}; {took:.0f} us", flush=True)
+    numbers = measured(REGRESSION, REGRESSORS)
+    print(rows("absolute error", 0, numbers), end="\n\n")
+    classes = measured(CLASSES, CLASSIFIERS)
+    print(rows("error rate", 0, classes), end="\n\n")
+    print(rows("log loss", 1, classes))
+
+
+def measured(kinds: Any, makers: Any) -> dict[str, dict[str, tuple[np.ndarray, float]]]:
+    return {
+        name: {label: errors(make(), data()) for label, make in makers.items()}
+        for name, data in kinds.items()
+    }
 
 
 if __name__ == "__main__":

@@ -13,12 +13,12 @@ from fixedweight.learner import Learner
 def places(learner: Learner, known: Mapping[Any, int], features: Any) -> Mapping[Any, int]:
     """The input that each feature takes, with features that were not known before.
 
-    They go to the inputs of their names where all are names of inputs, and otherwise take inputs in
-    the order in which they are first seen, those that come together in the order of their names.
+    They go to the inputs of their names where all are names of inputs, and otherwise take those
+    that are free in order.
 
     Args:
         known: feature -> place so far; left as it is.
-        features: names of features, in any order.
+        features: names of features, in order.
 
     Raises:
         InputError: more features than the learner has inputs.
@@ -35,11 +35,10 @@ def places(learner: Learner, known: Mapping[Any, int], features: Any) -> Mapping
     if len(new) > len(free):
         raise InputError(
             f"Expected at most {learner.input_size} features, the inputs of this learner, got "
-            f"{len(known) + len(new)} with {sorted(map(str, new))[:5]}. Choose among them or "
+            f"{len(known) + len(new)}, {str(new[-1])!r} among them. Choose among them or "
             "combine them first (a feature selector or a random projection in a pipeline), or "
             "derive a learner with more inputs."
         )
-    new.sort(key=lambda feature: (str(feature), str(type(feature))))
     return {**known, **dict(zip(new, free, strict=False))}
 
 

@@ -1,6 +1,7 @@
 """A learner from what an estimator's argument says: itself, a file, or a name."""
 
 from pathlib import Path
+from typing import Any
 
 from fixedweight.errors import InputError
 from fixedweight.learner import Learner
@@ -8,11 +9,14 @@ from fixedweight.learner import Learner
 SHIPPED = Path(__file__).parents[1] / "learners"
 
 
-def ready(learner: Learner | str | Path) -> Learner:
-    """The learner that is meant: itself, read from a file, or one that ships by its name.
+def ready(learner: Any) -> Learner:
+    """The learner that is meant.
+
+    Args:
+        learner: itself, the path of its file, or the name of one that ships.
 
     Raises:
-        InputError: no such name.
+        InputError: anything else, or no such name.
         LearnerFileError: the file is not a learner.
     """
     if isinstance(learner, Learner):

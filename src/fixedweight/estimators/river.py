@@ -28,29 +28,36 @@ class _OnFeatures:
         self._task = Task(ready(learner), 1)
         self._places: Mapping[Any, int] = {}
 
-    def _row(self, x: Features) -> np.ndarray:
-        """[1, input]; features not known yet are placed as they would be if learned now."""
-        where = places(self._task.learner, self._places, x)
-        return one_row(where, x, self._task.learner.input_size)
+    def _where(self, features: Any) -> Mapping[Any, int]:
+        """The place of each feature. Features not known yet are placed as they would be if learned
+        now, in the order of their names, so that the order in which they are given says nothing."""
+        new = [feature for feature in features if feature not in self._places]
+        if not new:
+            return self._places
+        new.sort(key=lambda feature: (str(feature), str(type(feature))))
+        return places(self._task.learner, self._places, new)
 
-    def _rows(self, X: Any) -> np.ndarray:  # noqa: N803
+    def _row(self, x: Features) -> np.ndarray:
+        """[1, input]"""
+        return one_row(self._where(x), x, self._task.learner.input_size)
+
+    def _rows(self, X: Any) -> np.ndarray:
         """The rows of a frame of any library that River takes, [row, input]."""
         frame = dataframe.into_frame(X)
-        where = places(self._task.learner, self._places, frame.columns)
-        values = dataframe.to_numpy(frame)
+        where, values = self._where(frame.columns), dataframe.to_numpy(frame)
         return many_rows(where, frame.columns, values, self._task.learner.input_size)
 
     def _learn(self, features: Any, row: np.ndarray, targets: np.ndarray) -> None:
         self._task.learn(row, targets)
-        self._places = places(self._task.learner, self._places, features)
+        self._places = self._where(features)
 
 
 class FixedWeightRegressor(_OnFeatures, base.MiniBatchRegressor):
     """A derived learner that predicts a number, in constant memory.
 
     Features go to the learner's inputs by name where all have an input's name, and otherwise in the
-    order in which they are first seen. One that is missing, or has not been seen in learning,
-    counts as its mean.
+    order in which they are first seen (those seen together sorted). One that is missing, or has not
+    been seen in learning, counts as its mean.
 
     Args:
         learner: a `Learner`, the path of its file, or the name of one that ships. The default is
@@ -81,13 +88,13 @@ class FixedWeightRegressor(_OnFeatures, base.MiniBatchRegressor):
         """
         return float(self._task.predict(self._row(x))[0, 0])
 
-    def learn_many(self, X: Any, y: Any) -> None:  # noqa: N803
+    def learn_many(self, X: Any, y: Any) -> None:
         """Learn the rows of a frame in order: X [row, feature] and its series y [row]."""
         columns = dataframe.into_frame(X).columns
         for row, target in zip(self._rows(X), list(y), strict=True):
             self._learn(columns, row, np.array([_target(target)]))
 
-    def predict_many(self, X: Any) -> Any:  # noqa: N803
+    def predict_many(self, X: Any) -> Any:
         """Predictions for the rows of a frame, each as if it came next, as a series like it."""
         found = self._task.predict(self._rows(X))[:, 0]
         return dataframe.to_native_series(found, name="prediction", like=dataframe.into_frame(X))
@@ -133,20 +140,20 @@ class FixedWeightClassifier(_OnFeatures, base.MiniBatchClassifier):
         """
         return dict(zip(self._classes, self._chances(self._row(x))[0].tolist(), strict=True))
 
-    def learn_many(self, X: Any, y: Any) -> None:  # noqa: N803
+    def learn_many(self, X: Any, y: Any) -> None:
         """Learn the rows of a frame in order: X [row, feature] and its series y [row]."""
         columns = dataframe.into_frame(X).columns
         for row, label in zip(self._rows(X), list(y), strict=True):
             self._learn_class(columns, row, label)
 
-    def predict_proba_many(self, X: Any) -> Any:  # noqa: N803
+    def predict_proba_many(self, X: Any) -> Any:
         """Probabilities for the rows of a frame, each as if it came next: a frame like it with a
         column a class."""
         found = self._chances(self._rows(X))
         columns = dict(zip(self._classes, found.T, strict=True))
         return dataframe.to_native_frame(columns, like=dataframe.into_frame(X))
 
-    def predict_many(self, X: Any) -> Any:  # noqa: N803
+    def predict_many(self, X: Any) -> Any:
         """The most likely class for each row of a frame, as a series like it."""
         best = self._chances(self._rows(X)).argmax(axis=1) if self._classes else []
         labels = [self._classes[i] for i in best]

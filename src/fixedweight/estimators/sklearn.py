@@ -1,6 +1,5 @@
 """Derived learners as scikit-learn's estimators."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,6 @@ from fixedweight.errors import InputError, require
 from fixedweight.estimators.features import many_rows, places
 from fixedweight.estimators.ready import ready
 from fixedweight.estimators.task import Task, chances
-from fixedweight.learner import Learner
 
 require("sklearn", "sklearn")
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402
@@ -34,22 +32,22 @@ class _OnColumns(BaseEstimator):
         self._places = places(learner, {}, self._columns)
         self._task = Task(learner, targets)
 
-    def _table(self, X: Any, reset: bool, **settings: Any) -> Any:  # noqa: N803
+    def _table(self, X: Any, reset: bool, **settings: Any) -> Any:
         """X (and y) checked as scikit-learn does, numbers as float64; NaN is let through in X."""
         return validate_data(
             self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", **settings
         )
 
-    def _rows(self, X: np.ndarray) -> np.ndarray:  # noqa: N803
+    def _rows(self, X: np.ndarray) -> np.ndarray:
         """[row, input]"""
         return many_rows(self._places, self._columns, X, self._task.learner.input_size)
 
-    def _answers(self, X: Any) -> np.ndarray:  # noqa: N803
+    def _answers(self, X: Any) -> np.ndarray:
         """[row, target]"""
         check_is_fitted(self)
         return self._task.predict(self._rows(self._table(X, reset=False)))
 
-    def _learn(self, X: np.ndarray, targets: np.ndarray) -> None:  # noqa: N803
+    def _learn(self, X: np.ndarray, targets: np.ndarray) -> None:
         for row, told in zip(self._rows(X), targets, strict=True):
             self._task.learn(row, told)
 
@@ -70,10 +68,10 @@ class FixedWeightRegressor(RegressorMixin, _OnColumns):
         feature_names_in_: their names, where all have one.
     """
 
-    def __init__(self, learner: Learner | str | Path = "tabular-regression") -> None:
+    def __init__(self, learner: Any = "tabular-regression") -> None:
         self.learner = learner
 
-    def fit(self, X: Any, y: Any) -> "FixedWeightRegressor":  # noqa: N803
+    def fit(self, X: Any, y: Any) -> "FixedWeightRegressor":
         """Learn a task from its rows, X [row, column] and y [row], in order, from the beginning.
 
         Raises:
@@ -81,7 +79,7 @@ class FixedWeightRegressor(RegressorMixin, _OnColumns):
         """
         return self._fit(X, y, reset=True)
 
-    def partial_fit(self, X: Any, y: Any) -> "FixedWeightRegressor":  # noqa: N803
+    def partial_fit(self, X: Any, y: Any) -> "FixedWeightRegressor":
         """Learn more rows of the same task.
 
         Raises:
@@ -89,11 +87,11 @@ class FixedWeightRegressor(RegressorMixin, _OnColumns):
         """
         return self._fit(X, y, reset=not hasattr(self, "_task"))
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """Predictions [row] for rows [row, column], each as if it came next."""
         return self._answers(X)[:, 0]
 
-    def _fit(self, X: Any, y: Any, reset: bool) -> "FixedWeightRegressor":  # noqa: N803
+    def _fit(self, X: Any, y: Any, reset: bool) -> "FixedWeightRegressor":
         X, y = self._table(X, reset, y=y, y_numeric=True)
         if reset:
             self._begin(1)
@@ -116,10 +114,10 @@ class FixedWeightClassifier(ClassifierMixin, _OnColumns):
         feature_names_in_: their names, where all have one.
     """
 
-    def __init__(self, learner: Learner | str | Path = "tabular-classification") -> None:
+    def __init__(self, learner: Any = "tabular-classification") -> None:
         self.learner = learner
 
-    def fit(self, X: Any, y: Any) -> "FixedWeightClassifier":  # noqa: N803
+    def fit(self, X: Any, y: Any) -> "FixedWeightClassifier":
         """Learn a task from its rows, X [row, column] and y [row], in order, from the beginning.
 
         Raises:
@@ -129,7 +127,7 @@ class FixedWeightClassifier(ClassifierMixin, _OnColumns):
 
     def partial_fit(
         self,
-        X: Any,  # noqa: N803
+        X: Any,
         y: Any,
         classes: Any = None,
     ) -> "FixedWeightClassifier":
@@ -144,16 +142,16 @@ class FixedWeightClassifier(ClassifierMixin, _OnColumns):
             raise InputError("Expected classes=[...] in the first call of partial_fit, got none.")
         return self._fit(X, y, classes, reset)
 
-    def predict_proba(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities [row, class] for rows [row, column], each as if it came next."""
         return chances(self._answers(X))
 
-    def predict(self, X: Any) -> np.ndarray:  # noqa: N803
+    def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row."""
         found = self._answers(X)
         return self.classes_[chances(found).argmax(axis=1)]
 
-    def _fit(self, X: Any, y: Any, classes: Any, reset: bool) -> "FixedWeightClassifier":  # noqa: N803
+    def _fit(self, X: Any, y: Any, classes: Any, reset: bool) -> "FixedWeightClassifier":
         X, y = self._table(X, reset, y=y)
         check_classification_targets(y)
         if reset:

@@ -46,6 +46,9 @@ class Task:
 
         Args:
             rows: NaN where a feature is missing.
+
+        Raises:
+            InputError: as in `learn`.
         """
         answers = self.streams.predict(self._inputs(rows)).astype(np.float64)
         if self.told is None:
@@ -56,7 +59,14 @@ class Task:
         return np.clip(self.told.restore(answers), self.lowest - span, self.highest + span)
 
     def learn(self, row: np.ndarray, targets: np.ndarray) -> None:
-        """Learn one example: features [input], NaN where missing, and its targets [target]."""
+        """Learn one example: features [input], NaN where missing, and its targets [target].
+
+        Raises:
+            InputError: a value that is not finite or so large that the network would overflow.
+                Nothing has changed then.
+        """
+        if not (np.abs(targets) <= MOST).all():
+            raise InputError(f"Expected a finite target, got {targets.tolist()}.")
         x, y = self._inputs(row[None])[0], targets
         if self.told is not None:
             y = self.told.standardise(targets)

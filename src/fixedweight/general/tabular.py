@@ -18,7 +18,7 @@ from fixedweight.families import Family
 
 FACTORS = 3
 """What columns have in common."""
-UNITS = 4
+UNITS = 6
 """Of the part of a target that is not linear."""
 
 
@@ -26,17 +26,18 @@ UNITS = 4
 class Tabular(Family):
     """y = level(t) + w(t) . x + bend v . tanh(U x + b) + noise e, standardised on the way.
 
-    Of `inputs` columns any number, as likely, are used; the rest are 0. They are Gaussian, of two
-    values or of heavy tails, share factors, and may be autocorrelated. Weights are dense or sparse;
-    weights and level walk at random in half of the tasks. Noise, bend and drift are log-uniform.
-    A task is a dictionary of all this.
+    Of `inputs` columns any number are used, few more often than many; the rest are 0. They are
+    Gaussian, of two values or of heavy tails, share factors, and may be autocorrelated. Weights are
+    dense or sparse; weights and level walk at random in half of the tasks. Noise, bend and drift
+    are log-uniform; the bend is less where there are many columns. A task is a dictionary of all
+    this.
 
     Raises:
         FamilyError: fewer than one input.
     """
 
     inputs: int = 20
-    length: int = 200
+    length: int = 400
     """Examples of one task in a stream."""
 
     def __post_init__(self) -> None:
@@ -63,7 +64,7 @@ class Tabular(Family):
 
     def draw_task(self, key: PRNGKeyArray) -> dict[str, Array]:
         n = self.inputs
-        keys = iter(jax.random.split(key, 24))
+        keys = iter(jax.random.split(key, 32))
 
         def normal(*shape: int) -> Array:
             return jax.random.normal(next(keys), shape)
@@ -75,7 +76,10 @@ class Tabular(Family):
             ends = jnp.log(low), jnp.log(high)
             return jnp.exp(jax.random.uniform(next(keys), minval=ends[0], maxval=ends[1]))
 
-        used = jnp.arange(n) < jax.random.randint(next(keys), (), 1, n + 1)
+        any_number = 1.0 + n * jax.random.uniform(next(keys))
+        number = jnp.where(chance(0.5), any_number, log_uniform(1.0, n + 1.0))
+        used = jnp.arange(n) < number.astype(int)
+        bends = used * jnp.where(chance(0.5), chance(0.3, n), 1.0)
         weights = used * normal(n) * jnp.where(chance(0.5), chance(0.3, n), 1.0)
         load = normal(n, FACTORS)
         return {
@@ -87,9 +91,9 @@ class Tabular(Family):
             "tails": chance(0.5) * jax.random.uniform(next(keys), (n,)),
             "memory": chance(0.4) * (1.0 - log_uniform(0.005, 1.0)),
             "weights": weights / (0.1 + jnp.linalg.norm(weights)),
-            "first": normal(UNITS, n) * used * (2.0 / (1.0 + used.sum())) ** 0.5,
+            "first": log_uniform(0.3, 3.0) * normal(UNITS, n) * bends / (0.1 + bends.sum()) ** 0.5,
             "begin": normal(UNITS),
-            "second": log_uniform(0.02, 2.0) * normal(UNITS) / UNITS**0.5,
+            "second": log_uniform(0.02, 6.0) * normal(UNITS) / (UNITS * used.sum()) ** 0.5,
             "noise": log_uniform(0.01, 2.0),
             "drift": chance(0.5) * log_uniform(1e-3, 0.05),
             "walk": chance(0.5) * log_uniform(1e-3, 0.3),
