@@ -46,6 +46,11 @@ def scaled(model: Any) -> Any:
     return preprocessing.StandardScaler() | model
 
 
+def nearest() -> Any:
+    """The search of River's nearest neighbours, with its one random choice fixed."""
+    return neighbors.SWINN(seed=0)
+
+
 REGRESSION: dict[str, Callable[[], Iterable[Any]]] = {
     "TrumpApproval": datasets.TrumpApproval,
     "ChickWeights": datasets.ChickWeights,
@@ -66,7 +71,11 @@ CLASSES: dict[str, Callable[[], Iterable[Any]]] = {
 REGRESSORS: dict[str, Callable[[], Any]] = {
     "fixedweight": FixedWeightRegressor,
     "scaler + linear": lambda: scaled(linear_model.LinearRegression()),
-    "scaler + 5 nearest": lambda: scaled(neighbors.KNNRegressor()),
+    "scalers + Bayesian linear": lambda: scaled(
+        preprocessing.TargetStandardScaler(linear_model.BayesianLinearRegression())
+    ),
+    "scaler + 5 nearest": lambda: scaled(neighbors.KNNRegressor(engine=nearest())),
+    "forest": lambda: forest.ARFRegressor(seed=0),
     "scaler + forest": lambda: scaled(forest.ARFRegressor(seed=0)),
     "mean so far": lambda: dummy.StatisticRegressor(stats.Mean()),
 }
@@ -75,7 +84,7 @@ CLASSIFIERS: dict[str, Callable[[], Any]] = {
     "scaler + logistic": lambda: scaled(
         multiclass.OneVsRestClassifier(linear_model.LogisticRegression())
     ),
-    "scaler + 5 nearest": lambda: scaled(neighbors.KNNClassifier()),
+    "scaler + 5 nearest": lambda: scaled(neighbors.KNNClassifier(engine=nearest())),
     "naive Bayes": naive_bayes.GaussianNB,
     "forest": lambda: forest.ARFClassifier(seed=0),
     "chances so far": dummy.PriorClassifier,

@@ -248,6 +248,16 @@ def test_it_learns_what_is_new_to_it():
     assert score.get() > 0.85
 
 
+def test_a_learner_of_numbers_tells_classes_too():
+    """Its targets, standardised each for itself, are those of streams side by side."""
+    model = FixedWeightClassifier("tabular-regression")
+    score = evaluate.progressive_val_score(
+        datasets.ImageSegments().take(400), model, metrics.Accuracy()
+    )
+    assert score.get() > 0.7
+    assert len(model._task.told.mean) == len(model._task.streams) == 7 + 1
+
+
 @every_kind
 def test_what_cannot_be_used_is_refused_and_nothing_changes(kind):
     rows = dataset(kind)

@@ -7,7 +7,6 @@ import pytest
 from fixedweight.errors import FamilyError
 from fixedweight.estimators.moments import FAR, Moments
 from fixedweight.estimators.ready import SHIPPED, ready
-from fixedweight.families import check_family
 from fixedweight.general.make import LEARNERS
 from fixedweight.general.tabular import Tabular, TabularLabels, standardised
 from fixedweight.training.derive import fit_network
@@ -18,7 +17,6 @@ pytestmark = pytest.mark.usefixtures("quick_compile")
 @pytest.mark.parametrize("kind", [Tabular, TabularLabels])
 def test_tables_can_be_trained_on(kind):
     family = kind(inputs=5, length=20)
-    check_family(family)
     stream = jax.jit(lambda key: family.sample(key, 200, 20))(jax.random.key(1))
     x, y = np.asarray(stream.inputs), np.asarray(stream.targets)
     assert x.shape == (200, 20, 5)

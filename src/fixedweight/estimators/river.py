@@ -9,7 +9,7 @@ import numpy as np
 from fixedweight.errors import InputError, require
 from fixedweight.estimators.features import many_rows, number, one_row, places
 from fixedweight.estimators.ready import ready
-from fixedweight.estimators.task import Task, chances
+from fixedweight.estimators.task import Task
 from fixedweight.learner import Learner
 
 require("river", "river")
@@ -172,7 +172,7 @@ class FixedWeightClassifier(_OnFeatures, base.MiniBatchClassifier):
 
     def _chances(self, rows: np.ndarray) -> np.ndarray:
         """[row, class]"""
-        return chances(self._task.predict(rows)[:, : len(self._classes)])
+        return self._task.chances(rows, len(self._classes))
 
 
 def _target(y: Any) -> float:

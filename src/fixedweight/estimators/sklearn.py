@@ -7,7 +7,7 @@ import numpy as np
 from fixedweight.errors import InputError, require
 from fixedweight.estimators.features import many_rows, places
 from fixedweight.estimators.ready import ready
-from fixedweight.estimators.task import Task, chances
+from fixedweight.estimators.task import Task
 
 require("sklearn", "sklearn")
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402
@@ -42,10 +42,10 @@ class _OnColumns(BaseEstimator):
         """[row, input]"""
         return many_rows(self._places, self._columns, X, self._task.learner.input_size)
 
-    def _answers(self, X: Any) -> np.ndarray:
-        """[row, target]"""
+    def _queries(self, X: Any) -> np.ndarray:
+        """[row, input]"""
         check_is_fitted(self)
-        return self._task.predict(self._rows(self._table(X, reset=False)))
+        return self._rows(self._table(X, reset=False))
 
     def _learn(self, X: np.ndarray, targets: np.ndarray) -> None:
         for row, told in zip(self._rows(X), targets, strict=True):
@@ -89,7 +89,8 @@ class FixedWeightRegressor(RegressorMixin, _OnColumns):
 
     def predict(self, X: Any) -> np.ndarray:
         """Predictions [row] for rows [row, column], each as if it came next."""
-        return self._answers(X)[:, 0]
+        rows = self._queries(X)
+        return self._task.predict(rows)[:, 0]
 
     def _fit(self, X: Any, y: Any, reset: bool) -> "FixedWeightRegressor":
         X, y = self._table(X, reset, y=y, y_numeric=True)
@@ -144,12 +145,13 @@ class FixedWeightClassifier(ClassifierMixin, _OnColumns):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities [row, class] for rows [row, column], each as if it came next."""
-        return chances(self._answers(X))
+        rows = self._queries(X)
+        return self._task.chances(rows, len(self.classes_))
 
     def predict(self, X: Any) -> np.ndarray:
         """The most likely class of each row."""
-        found = self._answers(X)
-        return self.classes_[chances(found).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     def _fit(self, X: Any, y: Any, classes: Any, reset: bool) -> "FixedWeightClassifier":
         X, y = self._table(X, reset, y=y)

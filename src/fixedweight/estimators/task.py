@@ -14,6 +14,9 @@ from fixedweight.learner import MOST, Learner
 
 LEAST_CHANCE = 1e-3
 """Of a class that has been seen, before the chances are made to sum to 1."""
+LEAST_GENERAL = 1e-2
+"""The same for a general-purpose learner, surer than it should be: no table is quite of its family.
+Chosen by the log loss on tables of `benchmarks/estimators.py`."""
 
 
 class Task:
@@ -58,6 +61,20 @@ class Task:
         span = self.highest - self.lowest
         return np.clip(self.told.restore(answers), self.lowest - span, self.highest + span)
 
+    def chances(self, rows: np.ndarray, classes: int) -> np.ndarray:
+        """Answers of one stream a class as probabilities that sum to 1: [row, class].
+
+        Args:
+            rows: as in `predict`.
+            classes: how many of the streams, from the first, are those of classes.
+
+        Raises:
+            InputError: as in `learn`.
+        """
+        least = LEAST_CHANCE if self.seen is None else LEAST_GENERAL
+        scores = np.clip(self.predict(rows)[:, :classes], least, 1.0)
+        return scores / scores.sum(axis=1, keepdims=True)
+
     def learn(self, row: np.ndarray, targets: np.ndarray) -> None:
         """Learn one example: features [input], NaN where missing, and its targets [target].
 
@@ -93,9 +110,3 @@ class Task:
             return self.seen.standardise(rows).astype(np.float32)
         mean = np.asarray(self.learner.scaling.input_offset)
         return np.where(np.isnan(rows), mean, rows).astype(np.float32)
-
-
-def chances(answers: np.ndarray) -> np.ndarray:
-    """Answers of one stream a class [..., class] as probabilities that sum to 1."""
-    scores = np.clip(answers, LEAST_CHANCE, 1.0)
-    return scores / scores.sum(axis=-1, keepdims=True)
