@@ -62,6 +62,7 @@ def test_table_1_is_that_of_the_stored_results():
         ("speed", "benchmarks.cells", "cells"),
         ("gradients", "benchmarks.gradients", "gradients"),
         ("online", "benchmarks.online_step", "online_step"),
+        ("online", "benchmarks.estimators", "estimators"),
         ("exports", "benchmarks.exported", "exported"),
     ],
 )

@@ -164,5 +164,19 @@ def test_the_command_line_says_what_it_needs(folder):
     assert "fixedweight[cli]" in result.stderr
 
 
+@pytest.mark.parametrize(("name", "package"), [("river", "river"), ("sklearn", "sklearn")])
+def test_estimators_for_other_libraries_say_what_they_need(tmp_path, name, package):
+    script = f"""
+        import fixedweight
+        try:
+            import fixedweight.estimators.{name}
+        except fixedweight.MissingExtraError as error:
+            print(error)
+    """
+    result = run_without([*TRAIN, *CLI, package], script, tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert f"pip install 'fixedweight[{name}]'" in result.stdout
+
+
 def test_the_package_is_marked_as_typed():
     assert (Path(fixedweight.__file__).parent / "py.typed").is_file()

@@ -48,6 +48,14 @@ class Learner:
             value.setflags(write=False)
         object.__setattr__(self, "params", frozen)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Learner":
+        return self  # it never changes
+
+    def __repr__(self) -> str:
+        family = self.card.get("family", {}).get("family", "own")
+        kind = type(self.network).__name__
+        return f"Learner({family}: {kind}, {self.input_size} -> {self.target_size})"
+
     @property
     def input_size(self) -> int:
         """Numbers in one example's inputs."""

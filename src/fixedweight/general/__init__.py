@@ -1,0 +1,1 @@
+"""General-purpose learners: for tables that nobody prepared."""
