@@ -18,6 +18,7 @@ from fixedweight.errors import (
 )
 from fixedweight.estimators import CompiledEstimator, OnlineEstimator
 from fixedweight.learner import Learner
+from fixedweight.learners import load
 from fixedweight.networks import (
     GRU,
     LSTM,
@@ -105,6 +106,7 @@ __all__ = [
     "derive",
     "derive_seeds",
     "evaluate",
+    "load",
     "read_table",
 ]
 

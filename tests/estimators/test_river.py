@@ -13,8 +13,8 @@ from river import checks, compose, datasets, evaluate, metrics, preprocessing
 
 from fixedweight.errors import InputError, LearnerFileError
 from fixedweight.estimators import OnlineEstimator
-from fixedweight.estimators.ready import ready
 from fixedweight.estimators.river import FixedWeightClassifier, FixedWeightRegressor
+from fixedweight.learners import load
 from fixedweight.networks import LSTM, LeastSquaresMemory
 from test_learner import drawn_learner, drawn_stream
 
@@ -292,5 +292,5 @@ def test_a_learner_is_itself_a_file_or_a_name(tmp_path):
             with pytest.raises(InputError, match=r"Use fixedweight\.OnlineEstimator"):
                 kind(other)
     with pytest.raises(InputError, match="Expected a learner, its file or its name, got 3"):
-        ready(3)
+        load(3)
     assert repr(FixedWeightRegressor(OWN["LSTM"])).count("\n") == 2

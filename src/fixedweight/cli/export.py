@@ -10,11 +10,11 @@ from fixedweight.cli.console import console
 from fixedweight.errors import InputError
 from fixedweight.exports import to_c, to_javascript
 from fixedweight.exports.c import MOST_NAME
-from fixedweight.learner import Learner
+from fixedweight.learners import load
 
 
 def export(
-    learner: Annotated[Path, typer.Argument(help="a learner file")],
+    learner: Annotated[Path, typer.Argument(help="a learner file, or the name of one that ships")],
     to: Annotated[str, typer.Option(help="c or javascript")] = "c",
     folder: Annotated[Path, typer.Option(help="where the files go")] = Path("."),
     name: Annotated[
@@ -23,7 +23,7 @@ def export(
     libm: Annotated[bool, typer.Option(help="whether C may use <math.h>")] = True,
 ) -> None:
     """Write a learner that learns without Python: C99 (NAME.h, NAME.c) or JavaScript (NAME.mjs)."""
-    loaded = Learner.load(learner)
+    loaded = load(learner)
     name = _identifier(learner.stem) if name is None else name
     if to == "c":
         files = to_c(loaded, name, libm=libm)

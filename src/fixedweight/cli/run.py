@@ -10,7 +10,7 @@ from fixedweight.cli.console import console, print_rows
 from fixedweight.errors import InputError, require
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.frames import check_column, load_frame, numeric
-from fixedweight.learner import Learner
+from fixedweight.learners import load
 from fixedweight.networks import Gaussian, Uncertain
 
 GROUPS = ((1, 1), (2, 5), (6, 10), (11, 20), (21, 30), (31, None))
@@ -18,7 +18,7 @@ GROUPS = ((1, 1), (2, 5), (6, 10), (11, 20), (21, 30), (31, None))
 
 
 def run(
-    learner: Annotated[Path, typer.Argument(help="a learner file")],
+    learner: Annotated[Path, typer.Argument(help="a learner file, or the name of one that ships")],
     data: Annotated[Path, typer.Argument(help="rows in order, .csv or .parquet")],
     task: Annotated[
         str | None, typer.Option(help="column that names the task: each starts afresh")
@@ -37,7 +37,7 @@ def run(
 
     A missing target is predicted and not learned. With no --task all rows are one task.
     """
-    loaded = Learner.load(learner)
+    loaded = load(learner)
     if len(loaded.target_names) != 1:
         raise InputError(f"Expected a learner of one target, got {list(loaded.target_names)}.")
     frame = load_frame(data)

@@ -7,12 +7,14 @@ import typer
 
 from fixedweight.cli.console import console, print_card
 from fixedweight.errors import LearnerFileError
-from fixedweight.learner import Learner
+from fixedweight.learners import load
 
 
-def show(learner: Annotated[Path, typer.Argument(help="a learner file")]) -> None:
+def show(
+    learner: Annotated[Path, typer.Argument(help="a learner file, or the name of one that ships")],
+) -> None:
     """Say what a learner is, how it was derived and how good it is."""
-    loaded = Learner.load(learner)
+    loaded = load(learner)
     try:
         print_card(loaded.card)
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:

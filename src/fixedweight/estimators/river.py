@@ -8,9 +8,9 @@ import numpy as np
 
 from fixedweight.errors import InputError, require
 from fixedweight.estimators.features import many_rows, number, one_row, places
-from fixedweight.estimators.ready import ready
 from fixedweight.estimators.task import Task
 from fixedweight.learner import Learner
+from fixedweight.learners import load
 
 require("river", "river")
 from river import base  # noqa: E402
@@ -25,7 +25,7 @@ class _OnFeatures:
 
     def __init__(self, learner: Learner | str | Path) -> None:
         self.learner = learner
-        self._task = Task(ready(learner), 1)
+        self._task = Task(load(learner), 1)
         self._places: Mapping[Any, int] = {}
 
     def _where(self, features: Any) -> Mapping[Any, int]:

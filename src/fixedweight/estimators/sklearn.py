@@ -6,8 +6,8 @@ import numpy as np
 
 from fixedweight.errors import InputError, require
 from fixedweight.estimators.features import many_rows, places
-from fixedweight.estimators.ready import ready
 from fixedweight.estimators.task import Task
+from fixedweight.learners import load
 
 require("sklearn", "sklearn")
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin  # noqa: E402
@@ -26,7 +26,7 @@ class _OnColumns(BaseEstimator):
 
     def _begin(self, targets: int) -> None:
         """Forget everything learned; the columns are known by now."""
-        learner = ready(self.learner)  # type: ignore[attr-defined]
+        learner = load(self.learner)  # type: ignore[attr-defined]
         columns = getattr(self, "feature_names_in_", range(self.n_features_in_))  # type: ignore[attr-defined]
         self._columns = tuple(columns)
         self._places = places(learner, {}, self._columns)

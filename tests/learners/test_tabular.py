@@ -6,10 +6,7 @@ import pytest
 
 from fixedweight.errors import FamilyError
 from fixedweight.estimators.moments import FAR, Moments
-from fixedweight.estimators.ready import SHIPPED, ready
-from fixedweight.general.make import LEARNERS
-from fixedweight.general.tabular import Tabular, TabularLabels, standardised
-from fixedweight.training.derive import fit_network
+from fixedweight.learners.tabular import Tabular, TabularLabels, standardised
 
 pytestmark = pytest.mark.usefixtures("quick_compile")
 
@@ -72,16 +69,3 @@ def test_a_table_needs_columns_and_rows():
     for sizes in ({"inputs": 0}, {"length": 1}):
         with pytest.raises(FamilyError, match="at least 1 input and 2 examples"):
             Tabular(**sizes)
-
-
-@pytest.mark.parametrize("name", LEARNERS)
-def test_the_learner_that_ships_is_the_one_that_is_made(name):
-    family, network, settings = LEARNERS[name]
-    learner = ready(name)
-    assert learner.network == fit_network(family, network)
-    assert learner.card["family"] == family.describe()
-    assert learner.card["derivation"]["schedule"]["learning_rate"] == (
-        settings["schedule"].learning_rate
-    )
-    assert not learner.card["derivation"]["stopped_early"]
-    assert (SHIPPED / f"{name}.safetensors").stat().st_size < 100_000

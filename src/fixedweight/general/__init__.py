@@ -1,1 +1,0 @@
-"""General-purpose learners: for tables that nobody prepared."""
