@@ -1,5 +1,6 @@
 """Every Python block of README and docs runs, in order, page by page, with little training."""
 
+import json
 import re
 import subprocess
 import sys
@@ -69,6 +70,21 @@ def test_table_1_is_that_of_the_stored_results():
 def test_the_speeds_are_those_of_the_stored_benchmark(page, name, stored):
     shown = block((ROOT / "docs" / f"{page}.md").read_text(), name)
     assert shown == (ROOT / "benchmarks" / f"{stored}.txt").read_text().strip()
+
+
+def test_the_cards_of_what_ships_are_those_of_the_files():
+    from fixedweight.learners.make import table
+
+    assert block((ROOT / "docs" / "ready-made.md").read_text(), "fixedweight.learners.make") == (
+        table()
+    )
+
+
+def test_the_study_of_spreads_is_that_of_its_stored_results():
+    from studies.spread.__main__ import RESULTS, table
+
+    page = (ROOT / "docs" / "uncertainty.md").read_text()
+    assert block(page, "studies.spread") == table(json.loads(RESULTS.read_text()))
 
 
 def test_the_leaderboard_is_that_of_the_stored_results():

@@ -5,7 +5,7 @@ import pytest
 
 from fixedweight import Learner, OnlineEstimator, load
 from fixedweight.errors import InputError, LearnerFileError
-from fixedweight.evaluation import evaluate
+from fixedweight.evaluation import evaluate, trial
 from fixedweight.learners import SHIPPED, ready_made
 from fixedweight.learners.make import LEARNERS
 from fixedweight.training import fit_network
@@ -27,6 +27,7 @@ def test_it_is_derived_as_it_is_said(name):
 
 @pytest.mark.parametrize("name", [name for name in LEARNERS if not name.startswith("tabular")])
 def test_it_is_as_good_as_its_card(name, monkeypatch):
+    monkeypatch.setattr(trial, "STREAMS", 400)
     learner, family = load(name), LEARNERS[name].family
     said, found = learner.card["evaluation"], evaluate(learner, family, seed=1)
     assert found["ratio"]["value"] == pytest.approx(said["ratio"]["value"], rel=0.05)
@@ -54,7 +55,7 @@ def test_a_learner_may_be_named_in_each_way(tmp_path):
 
 
 def test_what_is_no_learner_is_refused(tmp_path):
-    with pytest.raises(InputError, match="file or one of \\['boolean-2d', .*got 'cubic-2d'"):
+    with pytest.raises(InputError, match=r"file or one of \['boolean-2d', .*got 'cubic-2d'"):
         load("cubic-2d")
     with pytest.raises(InputError, match="file or its name, got 3"):
         load(3)
