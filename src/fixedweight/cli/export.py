@@ -8,35 +8,42 @@ import typer
 
 from fixedweight.cli.console import console
 from fixedweight.errors import InputError
-from fixedweight.exports import to_c, to_javascript
+from fixedweight.exports import to_c, to_javascript, to_onnx
 from fixedweight.exports.c import MOST_NAME
 from fixedweight.learner import Learner
 
 
 def export(
     learner: Annotated[Path, typer.Argument(help="a learner file")],
-    to: Annotated[str, typer.Option(help="c or javascript")] = "c",
+    to: Annotated[str, typer.Option(help="c, javascript or onnx")] = "c",
     folder: Annotated[Path, typer.Option(help="where the files go")] = Path("."),
     name: Annotated[
         str | None, typer.Option(help="of the files; the learner's", show_default=False)
     ] = None,
     libm: Annotated[bool, typer.Option(help="whether C may use <math.h>")] = True,
 ) -> None:
-    """Write a learner that learns without Python: C99 (NAME.h, NAME.c) or JavaScript (NAME.mjs)."""
+    """Write a learner that learns without Python: C99 (NAME.h, NAME.c), JavaScript (NAME.mjs) or
+    ONNX (NAME.onnx for one step, NAME_streams.onnx for whole streams)."""
     loaded = Learner.load(learner)
     name = _identifier(learner.stem) if name is None else name
+    if to not in ("c", "javascript", "onnx"):
+        raise InputError(f"Expected --to c, javascript or onnx, got {to!r}.")
+    if to != "c" and not libm:
+        raise InputError(f"Expected --no-libm with C alone, got it with {to}.")
+    files: dict[str, str | bytes]
     if to == "c":
-        files = to_c(loaded, name, libm=libm)
+        files = {**to_c(loaded, name, libm=libm)}
     elif to == "javascript":
-        if not libm:
-            raise InputError("Expected --no-libm with C alone, got it with javascript.")
         files = {f"{name}.mjs": to_javascript(loaded)}
     else:
-        raise InputError(f"Expected --to c or javascript, got {to!r}.")
+        files = {
+            f"{name}.onnx": to_onnx(loaded),
+            f"{name}_streams.onnx": to_onnx(loaded, streams=True),
+        }
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
-            (folder / file).write_text(text)
+            (folder / file).write_bytes(text if isinstance(text, bytes) else text.encode())
             console.print(str(folder / file))
     except OSError as error:
         raise InputError(f"Expected a folder for the files, got {folder}: {error}.") from error

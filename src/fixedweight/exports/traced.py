@@ -47,46 +47,21 @@ def trace(learner: Learner) -> Traced:
         InputError: the step uses a construct that cannot be written out; the message names it.
         MissingExtraError: the extra `train` is not installed.
     """
-    jax = require("jax", "train")
-    import jax.numpy as jnp
-
+    require("jax", "train")
     from fixedweight.kernels import NotCompiled
     from fixedweight.kernels.emit import Constants, Function, Stores, location
     from fixedweight.kernels.lower import lower
     from fixedweight.kernels.program import LANE, Program, closure
 
-    network, scaling = learner.network, learner.scaling
-    names = sorted(learner.params)
-    begin = learner.initial_state()
+    traced, shapes = step_of(learner)
+    names, begin = sorted(learner.params), learner.initial_state()
     parts = sorted(begin)
-
-    def step(params: list[Any], state: list[Any], seen: Any) -> tuple[list[Any], Any]:
-        x, told = jnp.split(seen, [learner.input_size])
-        inputs = jnp.concatenate([scaling.scale_inputs(x), told])
-        given = (dict(zip(names, params, strict=True)), dict(zip(parts, state, strict=True)))
-        new, output = network.step(*given, inputs, jnp)
-        return [new[part] for part in parts], scaling.unscale_targets(output)
-
-    def spec(shape: tuple[int, ...]) -> Any:
-        return jax.ShapeDtypeStruct(shape, np.float32)
-
-    seen = learner.input_size + learner.target_size + int(learner.flagged)
-    shapes = [
-        [learner.params[name].shape for name in names],
-        [begin[part].shape for part in parts],
-        [(seen,)],
-    ]
     try:
-        jaxpr = jax.make_jaxpr(step)(*([spec(s) for s in group] for group in shapes[:2]),
-                                     spec((seen,)))  # fmt: skip
         program = Program()
         given = [[program.new(shape, LANE) for shape in group] for group in shapes]
-        results = lower(program, jaxpr, [ids for group in given for ids in group], range(0))
+        results = lower(program, traced, [ids for group in given for ids in group], range(0))
     except NotCompiled as reason:
-        raise InputError(
-            f"Expected a network that can be exported, but the step of {type(network).__name__} "
-            f"uses {reason}."
-        ) from None
+        raise refused(learner, reason) from None
     new, output = _flat(results[:-1]), _flat(results[-1:])
     size = len(program.kinds)
     where = np.full(size, -1, dtype=np.int64)
@@ -105,6 +80,44 @@ def trace(learner: Learner) -> Traced:
         np.asarray(constants.values, dtype=np.float32),
         _numbers([begin[part] for part in parts]),
         function.scratch,
+    )
+
+
+def step_of(learner: Learner) -> tuple[Any, list[list[tuple[int, ...]]]]:
+    """One stream's step in raw units as a jaxpr, and the shapes of its arguments: parameters and
+    parts of the state in the order of their names, then inputs and what was told in one row. Its
+    results are the parts of the new state and the prediction."""
+    jax = require("jax", "train")
+    import jax.numpy as jnp
+
+    network, scaling = learner.network, learner.scaling
+    names, begin = sorted(learner.params), learner.initial_state()
+    parts = sorted(begin)
+
+    def step(params: list[Any], state: list[Any], seen: Any) -> tuple[list[Any], Any]:
+        x, told = jnp.split(seen, [learner.input_size])
+        inputs = jnp.concatenate([scaling.scale_inputs(x), told])
+        given = (dict(zip(names, params, strict=True)), dict(zip(parts, state, strict=True)))
+        new, output = network.step(*given, inputs, jnp)
+        return [new[part] for part in parts], scaling.unscale_targets(output)
+
+    seen = (learner.input_size + learner.target_size + int(learner.flagged),)
+    shapes = [
+        [learner.params[name].shape for name in names],
+        [begin[part].shape for part in parts],
+        [seen],
+    ]
+    params, state, (row,) = (
+        [jax.ShapeDtypeStruct(shape, np.float32) for shape in group] for group in shapes
+    )
+    return jax.make_jaxpr(step)(params, state, row), shapes
+
+
+def refused(learner: Learner, reason: Exception) -> InputError:
+    """What a user is told of a step that cannot be written out."""
+    return InputError(
+        f"Expected a network that can be exported, but the step of {type(learner.network).__name__}"
+        f" uses {reason}."
     )
 
 
