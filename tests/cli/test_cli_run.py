@@ -313,5 +313,9 @@ def test_export_writes_a_learner_in_another_language(folder, command, refused):
     assert "math.h" not in (folder / "learner_2nd_one.c").read_text()
     assert "--to c, javascript or onnx" in refused("export", learner, "--to", "fortran")
     assert "C alone" in refused("export", learner, "--to", "javascript", "--no-libm")
+    assert "C alone" in refused("export", learner, "--to", "onnx", "--fixed", "16")
+    assert "8 or 16 bits, got 12" in refused("export", learner, "--fixed", "12")
+    assert command("export", learner, "--fixed", "8", "--name", "whole")[0] == 0
+    assert "int8_t P[" in (folder / "whole.c").read_text()
     assert "a C identifier" in refused("export", learner, "--name", "a b")
     assert "a folder for the files" in refused("export", learner, "--folder", learner)

@@ -8,7 +8,7 @@ import typer
 
 from fixedweight.cli.console import console
 from fixedweight.errors import InputError
-from fixedweight.exports import to_c, to_javascript, to_onnx
+from fixedweight.exports import to_c, to_fixed, to_javascript, to_onnx
 from fixedweight.exports.c import MOST_NAME
 from fixedweight.learner import Learner
 
@@ -21,6 +21,10 @@ def export(
         str | None, typer.Option(help="of the files; the learner's", show_default=False)
     ] = None,
     libm: Annotated[bool, typer.Option(help="whether C may use <math.h>")] = True,
+    fixed: Annotated[
+        int | None,
+        typer.Option(help="C in whole numbers, weights of 16 or 8 bits", show_default=False),
+    ] = None,
 ) -> None:
     """Write a learner that learns without Python: C99 (NAME.h, NAME.c), JavaScript (NAME.mjs) or
     ONNX (NAME.onnx for one step, NAME_streams.onnx for whole streams)."""
@@ -28,10 +32,12 @@ def export(
     name = _identifier(learner.stem) if name is None else name
     if to not in ("c", "javascript", "onnx"):
         raise InputError(f"Expected --to c, javascript or onnx, got {to!r}.")
-    if to != "c" and not libm:
-        raise InputError(f"Expected --no-libm with C alone, got it with {to}.")
+    if to != "c" and (fixed or not libm):
+        raise InputError(f"Expected --no-libm and --fixed with C alone, got {to}.")
     files: dict[str, str | bytes]
-    if to == "c":
+    if fixed is not None:
+        files = {**to_fixed(loaded, name, bits=fixed)}
+    elif to == "c":
         files = {**to_c(loaded, name, libm=libm)}
     elif to == "javascript":
         files = {f"{name}.mjs": to_javascript(loaded)}

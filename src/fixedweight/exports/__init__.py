@@ -5,6 +5,7 @@ Every export is written from the network's one step, traced (`traced`). Writing 
 """
 
 from fixedweight.exports.c import to_c
+from fixedweight.exports.fixed import to_fixed
 from fixedweight.exports.javascript import to_javascript
 from fixedweight.exports.onnx import to_onnx
 from fixedweight.exports.state import from_onnx_state, onnx_state, pack_state, unpack_state
@@ -14,6 +15,7 @@ __all__ = [
     "onnx_state",
     "pack_state",
     "to_c",
+    "to_fixed",
     "to_javascript",
     "to_onnx",
     "unpack_state",

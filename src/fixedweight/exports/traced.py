@@ -48,25 +48,16 @@ def trace(learner: Learner) -> Traced:
         MissingExtraError: the extra `train` is not installed.
     """
     require("jax", "train")
-    from fixedweight.kernels import NotCompiled
     from fixedweight.kernels.emit import Constants, Function, Stores, location
-    from fixedweight.kernels.lower import lower
     from fixedweight.kernels.program import LANE, Program, closure
 
-    traced, shapes = step_of(learner)
-    names, begin = sorted(learner.params), learner.initial_state()
-    parts = sorted(begin)
-    try:
-        program = Program()
-        given = [[program.new(shape, LANE) for shape in group] for group in shapes]
-        results = lower(program, traced, [ids for group in given for ids in group], range(0))
-    except NotCompiled as reason:
-        raise refused(learner, reason) from None
-    new, output = _flat(results[:-1]), _flat(results[-1:])
+    begin = learner.initial_state()
+    program = Program()
+    params = [program.new(learner.params[name].shape, LANE) for name in sorted(learner.params)]
+    state, row, new, output = lowered(learner, program, params)
     size = len(program.kinds)
     where = np.full(size, -1, dtype=np.int64)
-    for group, space in zip(given, "PSX", strict=True):
-        ids = _flat(group)
+    for ids, space in ((flat_ids(params), "P"), (state, "S"), (row, "X")):
         where[ids] = location(space, np.arange(ids.size))
     statements, _ = closure(program.statements, np.concatenate([new, output]), size)
     constants = Constants()
@@ -76,17 +67,43 @@ def trace(learner: Learner) -> Traced:
     return Traced(
         learner,
         function.body,
-        _numbers([learner.params[name] for name in names]),
+        _numbers([learner.params[name] for name in sorted(learner.params)]),
         np.asarray(constants.values, dtype=np.float32),
-        _numbers([begin[part] for part in parts]),
+        _numbers([begin[part] for part in sorted(begin)]),
         function.scratch,
     )
 
 
-def step_of(learner: Learner) -> tuple[Any, list[list[tuple[int, ...]]]]:
-    """One stream's step in raw units as a jaxpr, and the shapes of its arguments: parameters and
-    parts of the state in the order of their names, then inputs and what was told in one row. Its
-    results are the parts of the new state and the prediction."""
+def lowered(
+    learner: Learner, program: Any, params: list[np.ndarray], *, raw: bool = True
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Append a learner's step to a program, its parameters given by id in the order of their names.
+
+    Returns:
+        The ids of the state before, of inputs and what was told, of the state after, and of the
+        prediction, each flat.
+
+    Raises:
+        InputError: as in `trace`.
+    """
+    from fixedweight.kernels import NotCompiled
+    from fixedweight.kernels.lower import lower
+    from fixedweight.kernels.program import LANE
+
+    traced, (_, parts, (seen,)) = step_of(learner, raw=raw)
+    state, row = [program.new(shape, LANE) for shape in parts], program.new(seen, LANE)
+    try:
+        results = lower(program, traced, [*params, *state, row], range(0))
+    except NotCompiled as reason:
+        raise refused(learner, reason) from None
+    return flat_ids(state), row, flat_ids(results[:-1]), flat_ids(results[-1:])
+
+
+def step_of(learner: Learner, *, raw: bool = True) -> tuple[Any, list[list[tuple[int, ...]]]]:
+    """One stream's step as a jaxpr, and the shapes of its arguments: parameters and parts of the
+    state in the order of their names, then inputs and what was told in one row. Its results are the
+    parts of the new state and the prediction. Inputs and prediction are in raw units, or as scaled
+    for the network."""
     jax = require("jax", "train")
     import jax.numpy as jnp
 
@@ -96,10 +113,11 @@ def step_of(learner: Learner) -> tuple[Any, list[list[tuple[int, ...]]]]:
 
     def step(params: list[Any], state: list[Any], seen: Any) -> tuple[list[Any], Any]:
         x, told = jnp.split(seen, [learner.input_size])
-        inputs = jnp.concatenate([scaling.scale_inputs(x), told])
+        inputs = jnp.concatenate([scaling.scale_inputs(x) if raw else x, told])
         given = (dict(zip(names, params, strict=True)), dict(zip(parts, state, strict=True)))
         new, output = network.step(*given, inputs, jnp)
-        return [new[part] for part in parts], scaling.unscale_targets(output)
+        output = scaling.unscale_targets(output) if raw else output
+        return [new[part] for part in parts], output
 
     seen = (learner.input_size + learner.target_size + int(learner.flagged),)
     shapes = [
@@ -121,7 +139,8 @@ def refused(learner: Learner, reason: Exception) -> InputError:
     )
 
 
-def _flat(ids: list[Any]) -> np.ndarray:
+def flat_ids(ids: list[Any]) -> np.ndarray:
+    """Arrays of ids in one row."""
     return np.concatenate([np.zeros(0, np.int64), *(np.asarray(v).reshape(-1) for v in ids)])
 
 
