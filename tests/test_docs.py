@@ -63,6 +63,7 @@ def test_table_1_is_that_of_the_stored_results():
         ("gradients", "benchmarks.gradients", "gradients"),
         ("online", "benchmarks.online_step", "online_step"),
         ("exports", "benchmarks.exported", "exported"),
+        ("exports", "benchmarks.fixed", "fixed"),
     ],
 )
 def test_the_speeds_are_those_of_the_stored_benchmark(page, name, stored):

@@ -131,6 +131,7 @@ def test_the_model_says_what_it_is():
     assert shapes["inputs"] == ["batch", 2]
     assert shapes["told"] == shapes["prediction"] == ["batch", 1]
     assert shapes["state.matrix"] == shapes["next.matrix"] == ["batch", 16]
+    assert {tensor.name for tensor in model.graph.initializer} >= {"params.w_gates", "params.w_key"}
     assert (model.ir_version, model.opset_import[0].version) == (8, 18)
 
 

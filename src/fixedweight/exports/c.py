@@ -114,7 +114,18 @@ def _words(traced: Traced, name: str, libm: bool) -> dict[str, str]:
         "SCRATCH": f"float M[{traced.scratch}];" if traced.scratch else "",
         "UNUSED": " ".join(uses),
         "BODY": indented(traced.body),
+        "ADVANCE": advance(traced.in_place, "float", str(max(1, traced.begin.size))),
     }
+
+
+def advance(in_place: bool, number: str, size: str) -> str:
+    """Going on to the next example: over the state, where that can be."""
+    if in_place:
+        return "    look(learner, inputs, learner->state, prediction);"
+    return (
+        f"    {number} state[{size}];\n    int i;\n    look(learner, inputs, state, prediction);\n"
+        f"    for (i = 0; i < {size}; i++) learner->state[i] = state[i];"
+    )
 
 
 def _helpers(traced: Traced, libm: bool) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fixedweight.errors import InputError, require
-from fixedweight.exports.c import filled, identifier, indented, template
+from fixedweight.exports.c import advance, filled, identifier, indented, template
 from fixedweight.learner import Learner, as_floats
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def to_fixed(
 def _words(
     step: "Scalars", scales: "Scales", code: "WholeNumbers", name: str, bits: int
 ) -> dict[str, str]:
+    from fixedweight.exports.in_place import in_place
     from fixedweight.exports.whole_numbers import MOST
 
     learner, scaling = step.learner, step.learner.scaling
@@ -127,6 +128,7 @@ def _words(
         "SCRATCH": f"int16_t M[{code.scratch}];" if code.scratch else "",
         "UNUSED": " ".join(f"(void){a};" for a in "XS" if f"{a}[" not in code.body),
         "BODY": indented(code.body),
+        "ADVANCE": advance(in_place(code), "int16_t", str(max(1, start.size))),
     }
 
 

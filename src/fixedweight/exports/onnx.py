@@ -72,7 +72,7 @@ def _one_step(learner: Learner) -> Any:
     _step(graph, learner, "inputs", {name: name for name in begin}, "prediction")
     after = {_next(name): part for name, part in begin.items() if name != "told"}
     return _made(
-        graph, learner, begin,
+        graph, learner, begin, graph,
         [_array("inputs", learner.input_size)],
         [_array("prediction", learner.target_size), *_arrays(after)],
     )  # fmt: skip
@@ -102,7 +102,7 @@ def _along_streams(learner: Learner) -> Any:
     )  # fmt: skip
     graph.nodes.append(scan)
     return _made(
-        graph, learner, begin,
+        graph, learner, begin, body,
         [_array(name, "time", size) for name, size in
          (("inputs", learner.input_size), ("targets", learner.target_size))],
         [_array("prediction", "time", learner.target_size), *_arrays(after)],
@@ -119,14 +119,18 @@ def _next(name: str) -> str:
     return f"next.{name.removeprefix('state.')}"
 
 
-def _made(graph: Any, learner: Learner, begin: Parts, given: list[Any], results: list[Any]) -> Any:
+def _made(
+    graph: Any, learner: Learner, begin: Parts, step: Any, given: list[Any], results: list[Any]
+) -> Any:
+    """The whole graph, with the parameters that `step` uses."""
     from onnx import helper, numpy_helper
 
     constants = graph.tidy([result.name for result in results])
-    params = [numpy_helper.from_array(np.array(value), f"params.{name}")
-              for name, value in learner.params.items()]  # fmt: skip
+    used = {name for node in step.nodes for name in node.input}
+    params = {f"params.{name}": value for name, value in learner.params.items()}
+    stored = [numpy_helper.from_array(np.array(v), n) for n, v in params.items() if n in used]
     return helper.make_graph(
-        graph.nodes, "learner", [*given, *_arrays(begin)], results, [*params, *constants]
+        graph.nodes, "learner", [*given, *_arrays(begin)], results, [*stored, *constants]
     )
 
 

@@ -28,6 +28,8 @@ class Traced:
     begin: np.ndarray
     """The state before any example."""
     scratch: int
+    in_place: bool
+    """Whether N may be S."""
 
     @property
     def told_size(self) -> int:
@@ -48,6 +50,7 @@ def trace(learner: Learner) -> Traced:
         MissingExtraError: the extra `train` is not installed.
     """
     require("jax", "train")
+    from fixedweight.exports.in_place import in_place
     from fixedweight.kernels.emit import Constants, Function, Stores, location
     from fixedweight.kernels.program import LANE, Program, closure
 
@@ -71,6 +74,7 @@ def trace(learner: Learner) -> Traced:
         np.asarray(constants.values, dtype=np.float32),
         _numbers([begin[part] for part in sorted(begin)]),
         function.scratch,
+        in_place(function),
     )
 
 

@@ -117,6 +117,7 @@ class WholeNumbers(Function):
         for i, arg in enumerate(statement.args):
             if (self.kinds[arg] == CONSTANT).all() and np.all(arg == arg[0]):
                 args[i] = str(int(np.rint(self.values[arg[0]] * 2.0 ** at[i])))
+        args = [f"(V){arg}" if "[" in arg else arg for arg in args]
         if op == "div" and (self.kinds[statement.args[1]] == CONSTANT).all():
             op, (args[1], at[1]) = "mul", self._inverse(statement.args[1])
         if op in ("add", "sub"):
@@ -126,7 +127,7 @@ class WholeNumbers(Function):
             b, eb = (args[0], at[0]) if op == "square" else (args[1], at[1])
             if "1" in (args[0], b):  # times a power of two
                 return moved(b if args[0] == "1" else args[0], at[0] + eb, out, small=True)
-            return moved(f"(V){args[0]} * {b}", at[0] + eb, out)
+            return moved(f"{args[0]} * {b}", at[0] + eb, out)
         if op in ("neg", "copy"):
             return moved(f"-{args[0]}" if op == "neg" else args[0], at[0], out, small=True)
         if op == "abs":
@@ -277,6 +278,8 @@ def moved(text: str, exponent: int, out: int, small: bool = False) -> str:
 
 
 def _raised(text: str, up: int) -> str:
+    if text.removeprefix("-").isdigit():
+        return str(int(text) * 2**up)
     return f"{text} * {2**up}" if up else text
 
 
@@ -285,5 +288,4 @@ def widened(text: str, exponent: int) -> str:
     if exponent >= 16:
         return f"v_down({text}, {exponent - 16})" if exponent > 16 else text
     most = 2 ** (exponent + 4)
-    cut = f"v_within({text}, {most})" if most < MOST else text
-    return f"{cut} * {2 ** (16 - exponent)}"
+    return _raised(f"v_within({text}, {most})" if most < MOST else text, 16 - exponent)

@@ -17,6 +17,17 @@ the matrix products of the parameters' gradient, and gradients summed directly."
 
 SCALAR = {"P", "U", "K"}
 _SHIFT = 40
+_OFFSET = (1 << _SHIFT) - 1
+
+
+def space_of(place: int) -> str:
+    """The array of a place."""
+    return SPACES[int(place) >> _SHIFT] if place >= 0 else ""
+
+
+def offset_of(place: int) -> int:
+    """Where in its array a place is."""
+    return int(place) & _OFFSET
 
 
 def location(space: str, offset: int | np.ndarray) -> np.ndarray:
@@ -140,14 +151,38 @@ class Function:
         live: list[tuple[int, int, int]] = []  # scratch in use: first, end, last group that reads
         for number, group in enumerate(self.groups):
             live = [block for block in live if block[2] >= number]
-            for statement in group:
+            overwritten: set[int] = set()
+            for at, statement in enumerate(group):
                 ids = statement.out[outside[statement.out]]
                 ids = ids[self.where[ids] < 0]
                 if ids.size:
-                    first = _room(live, ids.size)
+                    whole = ids.size == len(statement.out)
+                    first = self._read_out(number, at, last, overwritten) if whole else None
+                    first = _room(live, ids.size) if first is None else first
                     live.append((first, first + ids.size, int(last[ids].max())))
                     self.where[ids] = location("M", first + np.arange(ids.size))
                     self.scratch = max(self.scratch, first + ids.size)
+
+    def _read_out(self, number: int, at: int, last: np.ndarray, taken: set[int]) -> int | None:
+        """Where in scratch a row of numbers begins that this statement of a loop, or one before it,
+        is the last to read, number by number: the results can take its place."""
+        group = self.groups[number]
+        if not isinstance(group[0], Map):
+            return None
+        columns = [(i, arg) for i, member in enumerate(group) for arg in member.args]
+        for i, row in columns:
+            places = self.where[row]
+            if i > at or places[0] in taken or places[0] >> _SHIFT != SPACES.index("M"):
+                continue
+            if (last[row] != number).any() or (np.diff(places) != 1).any():
+                continue
+            mine = np.zeros(len(self.where), dtype=bool)
+            mine[row] = True
+            users = [(j, other) for j, other in columns if mine[other].any()]
+            if all(j <= at and np.array_equal(other, row) for j, other in users):
+                taken.add(int(places[0]))
+                return int(places[0] & _OFFSET)
+        return None
 
     def column(self, ids: np.ndarray) -> np.ndarray:
         """The places of ids, constants put in the table."""
@@ -338,7 +373,7 @@ def _fill(line: str, bases: np.ndarray, strides: np.ndarray) -> str:
 
 def place_text(base: int, strides: list[tuple[str, int]]) -> str:
     """A place and its steps by loop as C."""
-    space, offset = SPACES[base >> _SHIFT], base & ((1 << _SHIFT) - 1)
+    space, offset = SPACES[base >> _SHIFT], base & _OFFSET
     index = str(offset)
     for name, stride in strides:
         if stride:
