@@ -10,7 +10,7 @@ from fixedweight.exports.traced import refused, step_of
 from fixedweight.learner import Learner
 
 OPSET, IR = 18, 8
-"""What onnxruntime reads from version 1.14 on."""
+"""What onnxruntime reads since 2023: tried with 1.15, 1.20 and 1.32."""
 Parts = dict[str, np.ndarray]
 """What a step goes on from, by name: `told`, then each `state.PART`."""
 
@@ -85,7 +85,7 @@ def _along_streams(learner: Learner) -> Any:
 
     graph, body, begin = Graph("inputs", "learner"), Graph("x", "step"), _begin(learner)
     _step(body, learner, "x", {name: f"before.{name}" for name in begin}, "guess")
-    body.nodes.append(helper.make_node("Identity", ["y"], ["next.told"]))
+    body.nodes.append(helper.make_node("Identity", ["y"], ["next.told"], name="next.told"))
     after = {_next(name): part for name, part in begin.items()}
     x, y = _array("x", learner.input_size), _array("y", learner.target_size)
     constants = body.tidy([*after, "guess"])
@@ -97,7 +97,7 @@ def _along_streams(learner: Learner) -> Any:
         constants,
     )
     scan = helper.make_node(
-        "Scan", [*begin, "inputs", "targets"], [*after, "prediction"], body=within,
+        "Scan", [*begin, "inputs", "targets"], [*after, "prediction"], name="streams", body=within,
         num_scan_inputs=2, scan_input_axes=[1, 1], scan_output_axes=[1],
     )  # fmt: skip
     graph.nodes.append(scan)

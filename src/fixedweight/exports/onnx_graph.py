@@ -59,13 +59,13 @@ class Graph:
     def add_many(self, kind: str, results: int, *inputs: str, **attributes: Any) -> list[str]:
         names = [f"{self._prefix}.v{self._count + i}" for i in range(results)]
         self._count += results
-        self.nodes.append(helper.make_node(kind, inputs, names, **attributes))
+        self.nodes.append(helper.make_node(kind, inputs, names, name=names[0], **attributes))
         return names
 
     def name(self, value: Value, name: str, shape: tuple[int, ...]) -> None:
         """Give a value, in full, the name of a result of the graph."""
         full = self.full(value, shape, batched=True)
-        self.nodes.append(helper.make_node("Identity", [full], [name]))
+        self.nodes.append(helper.make_node("Identity", [full], [name], name=name))
 
     def tidy(self, results: Sequence[str]) -> list[onnx.TensorProto]:
         """Drop nodes that no result follows from; the constants that the others use."""
