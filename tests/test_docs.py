@@ -65,6 +65,7 @@ def test_table_1_is_that_of_the_stored_results():
         ("online", "benchmarks.online_step", "online_step"),
         ("online", "benchmarks.estimators", "estimators"),
         ("exports", "benchmarks.exported", "exported"),
+        ("exports", "benchmarks.fixed", "fixed"),
     ],
 )
 def test_the_speeds_are_those_of_the_stored_benchmark(page, name, stored):

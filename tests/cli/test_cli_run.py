@@ -335,10 +335,18 @@ def test_export_writes_a_learner_in_another_language(folder, command, refused):
     code, out, _ = command("export", learner, "--to", "javascript", "--name", "dose")
     assert code == 0
     assert "export default class" in (folder / "dose.mjs").read_text()
+    code, out, _ = command("export", learner, "--to", "onnx")
+    assert code == 0
+    assert out.split() == ["learner.onnx", "learner_streams.onnx"]
+    assert (folder / "learner.onnx").stat().st_size > 1000
     (folder / "2nd one.safetensors").write_bytes(learner.read_bytes())
     assert command("export", folder / "2nd one.safetensors", "--no-libm")[0] == 0
     assert "math.h" not in (folder / "learner_2nd_one.c").read_text()
-    assert "--to c or javascript" in refused("export", learner, "--to", "fortran")
+    assert "--to c, javascript or onnx" in refused("export", learner, "--to", "fortran")
     assert "C alone" in refused("export", learner, "--to", "javascript", "--no-libm")
+    assert "C alone" in refused("export", learner, "--to", "onnx", "--fixed", "16")
+    assert "8 or 16 bits, got 12" in refused("export", learner, "--fixed", "12")
+    assert command("export", learner, "--fixed", "8", "--name", "whole")[0] == 0
+    assert "int8_t P[" in (folder / "whole.c").read_text()
     assert "a C identifier" in refused("export", learner, "--name", "a b")
     assert "a folder for the files" in refused("export", learner, "--folder", learner)

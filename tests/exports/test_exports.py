@@ -12,6 +12,7 @@ import pytest
 
 from fixedweight import InputError, Learner, OnlineEstimator
 from fixedweight.exports import pack_state, to_c, to_javascript, unpack_state
+from fixedweight.exports.traced import trace
 from fixedweight.networks import LSTM1997, NETWORKS, LeastSquaresMemory, Network, Presented
 from fixedweight.scaling import Scaling
 
@@ -185,6 +186,30 @@ class Sorting(Network):
 
     def step(self, params, state, inputs, xp):
         return {"h": xp.sort(inputs, axis=-1)}, state["h"] @ params["w"]
+
+
+class Swapping(Network):
+    """Each part of the state is needed after its place could be written."""
+
+    def init_params(self, rng):
+        return {"w": rng.normal(size=(self.input_size, self.target_size))}
+
+    def init_state(self, params, batch, xp):
+        return {name: xp.zeros((*batch, self.input_size)) for name in "abc"}
+
+    def step(self, params, state, inputs, xp):
+        new = {"a": xp.tanh(inputs + state["b"]), "b": 0.9 * state["a"], "c": state["b"]}
+        return new, (new["a"] + state["c"]) @ params["w"]
+
+
+@needs_cc
+def test_a_state_is_not_written_over_while_it_is_needed(tmp_path):
+    learner = drawn_learner(Swapping)
+    assert not trace(learner).in_place
+    assert trace(CASES["LSTM"][0]).in_place
+    x, y = drawn_stream(steps=100)
+    found = InC(learner, tmp_path).learn_many(x, y)
+    np.testing.assert_allclose(found, OnlineEstimator(learner).learn_many(x, y), atol=AGREE)
 
 
 def test_what_cannot_be_written_is_named():

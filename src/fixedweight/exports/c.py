@@ -64,12 +64,9 @@ def to_c(learner: Learner, name: str = "learner", *, libm: bool = True) -> dict[
     Raises:
         InputError: a name that is no identifier, or a step that cannot be written out.
     """
-    if not re.fullmatch(rf"[A-Za-z][A-Za-z0-9_]{{0,{MOST_NAME - 1}}}", name):
-        raise InputError(
-            f"Expected a C identifier of at most {MOST_NAME} letters, digits and _, got {name!r}."
-        )
+    identifier(name)
     words = _words(trace(learner), name, libm)
-    return {f"{name}.{kind}": filled(_template(f"learner.{kind}"), words) for kind in ("h", "c")}
+    return {f"{name}.{kind}": filled(template(f"learner.{kind}"), words) for kind in ("h", "c")}
 
 
 def to_estimator(learner: Learner, most_scaled: float) -> str:
@@ -77,12 +74,21 @@ def to_estimator(learner: Learner, most_scaled: float) -> str:
     scaled for the network, are refused."""
     words = {**_words(trace(learner), "own", True), "MOST_SCALED": number(most_scaled)}
     header, source, shell = (
-        filled(_template(file), words) for file in ("learner.h", "learner.c", "estimator.c")
+        filled(template(file), words) for file in ("learner.h", "learner.c", "estimator.c")
     )
     return source.replace('#include "own.h"', header) + shell
 
 
-def _template(name: str) -> str:
+def identifier(name: str) -> None:
+    """Refuse what is no identifier of C."""
+    if not re.fullmatch(rf"[A-Za-z][A-Za-z0-9_]{{0,{MOST_NAME - 1}}}", name):
+        raise InputError(
+            f"Expected a C identifier of at most {MOST_NAME} letters, digits and _, got {name!r}."
+        )
+
+
+def template(name: str) -> str:
+    """A text of `runtime`, with @WORD@ where something is to be filled in."""
     return (resources.files("fixedweight.exports") / "runtime" / f"{name}.txt").read_text()
 
 
@@ -108,7 +114,18 @@ def _words(traced: Traced, name: str, libm: bool) -> dict[str, str]:
         "SCRATCH": f"float M[{traced.scratch}];" if traced.scratch else "",
         "UNUSED": " ".join(uses),
         "BODY": indented(traced.body),
+        "ADVANCE": advance(traced.in_place, "float", str(max(1, traced.begin.size))),
     }
+
+
+def advance(in_place: bool, number: str, size: str) -> str:
+    """Going on to the next example: over the state, where that can be."""
+    if in_place:
+        return "    look(learner, inputs, learner->state, prediction);"
+    return (
+        f"    {number} state[{size}];\n    int i;\n    look(learner, inputs, state, prediction);\n"
+        f"    for (i = 0; i < {size}; i++) learner->state[i] = state[i];"
+    )
 
 
 def _helpers(traced: Traced, libm: bool) -> dict[str, str]:

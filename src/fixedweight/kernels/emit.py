@@ -17,6 +17,17 @@ the matrix products of the parameters' gradient, and gradients summed directly."
 
 SCALAR = {"P", "U", "K"}
 _SHIFT = 40
+_OFFSET = (1 << _SHIFT) - 1
+
+
+def space_of(place: int) -> str:
+    """The array of a place."""
+    return SPACES[int(place) >> _SHIFT] if place >= 0 else ""
+
+
+def offset_of(place: int) -> int:
+    """Where in its array a place is."""
+    return int(place) & _OFFSET
 
 
 def location(space: str, offset: int | np.ndarray) -> np.ndarray:
@@ -45,8 +56,9 @@ class Stores:
 
 @dataclass
 class Constants:
-    """The table K of constants that a loop steps through."""
+    """A table of constants that loops step through, K by name."""
 
+    space: str = "K"
     values: list[float] = field(default_factory=list)
     known: dict[bytes, int] = field(default_factory=dict)
 
@@ -55,7 +67,7 @@ class Constants:
         if key not in self.known:
             self.known[key] = len(self.values)
             self.values.extend(values.tolist())
-        return location("K", self.known[key] + np.arange(values.size))
+        return location(self.space, self.known[key] + np.arange(values.size))
 
 
 class Function:
@@ -139,16 +151,40 @@ class Function:
         live: list[tuple[int, int, int]] = []  # scratch in use: first, end, last group that reads
         for number, group in enumerate(self.groups):
             live = [block for block in live if block[2] >= number]
-            for statement in group:
+            overwritten: set[int] = set()
+            for at, statement in enumerate(group):
                 ids = statement.out[outside[statement.out]]
                 ids = ids[self.where[ids] < 0]
                 if ids.size:
-                    first = _room(live, ids.size)
+                    whole = ids.size == len(statement.out)
+                    first = self._read_out(number, at, last, overwritten) if whole else None
+                    first = _room(live, ids.size) if first is None else first
                     live.append((first, first + ids.size, int(last[ids].max())))
                     self.where[ids] = location("M", first + np.arange(ids.size))
                     self.scratch = max(self.scratch, first + ids.size)
 
-    def _column(self, ids: np.ndarray) -> np.ndarray:
+    def _read_out(self, number: int, at: int, last: np.ndarray, taken: set[int]) -> int | None:
+        """Where in scratch a row of numbers begins that this statement of a loop, or one before it,
+        is the last to read, number by number: the results can take its place."""
+        group = self.groups[number]
+        if not isinstance(group[0], Map):
+            return None
+        columns = [(i, arg) for i, member in enumerate(group) for arg in member.args]
+        for i, row in columns:
+            places = self.where[row]
+            if i > at or places[0] in taken or places[0] >> _SHIFT != SPACES.index("M"):
+                continue
+            if (last[row] != number).any() or (np.diff(places) != 1).any():
+                continue
+            mine = np.zeros(len(self.where), dtype=bool)
+            mine[row] = True
+            users = [(j, other) for j, other in columns if mine[other].any()]
+            if all(j <= at and np.array_equal(other, row) for j, other in users):
+                taken.add(int(places[0]))
+                return int(places[0] & _OFFSET)
+        return None
+
+    def column(self, ids: np.ndarray) -> np.ndarray:
         """The places of ids, constants put in the table."""
         constant = self.kinds[ids] == CONSTANT
         if constant.any():
@@ -157,10 +193,18 @@ class Function:
             return places
         return self.where[ids]
 
+    def literal(self, value: float) -> str:
+        """A number that is the same in all of a loop."""
+        return f"SPLAT({_literal(value)})"
+
+    def call(self, statement: Statement, args: list[str]) -> str:
+        """An elementwise operation as an expression of its arguments."""
+        return _call(statement.op, args)
+
     def _emit(self, number: int) -> list[str]:
         group = self.groups[number]
         if isinstance(group[0], Sum):
-            return self._emit_sum(group[0])
+            return self.reduction(group[0])
         n = len(group[0].out)
         columns: list[np.ndarray] = []
         lines: list[str] = []
@@ -176,14 +220,14 @@ class Function:
                 if self.group_of[arg[0]] == number:
                     args.append(names[int(arg[0])])
                 elif (self.kinds[arg] == CONSTANT).all() and np.all(arg == arg[0]):
-                    args.append(f"SPLAT({_literal(float(self.values[arg[0]]))})")
+                    args.append(self.literal(float(self.values[arg[0]])))
                 else:
-                    args.append(use(self._column(arg)))
+                    args.append(use(self.column(arg)))
             register = f"r{count}"
             names[int(statement.out[0])] = register
-            lines.append(f"V {register} = {_call(statement.op, args)};")
+            lines.append(f"V {register} = {self.call(statement, args)};")
             if (self.where[statement.out] >= 0).any():
-                lines.append(f"STORE({use(self._settled(statement.out))}, {register});")
+                lines.append(f"STORE({use(self.settled(statement.out))}, {register});")
         out: list[str] = []
         table = np.stack(columns) if columns else np.zeros((0, n), dtype=np.int64)
         for start, shape, strides in nests(table):
@@ -211,16 +255,16 @@ class Function:
                 continue
             chosen.sort(key=lambda pair: pair[1])
             ids = np.array([i for i, _ in chosen])
-            table = np.stack([np.array([place for _, place in chosen]), self._column(ids)])
+            table = np.stack([np.array([place for _, place in chosen]), self.column(ids)])
             for start, shape, strides in nests(table):
                 text = _fill(f"{macro}(@0@, @1@);", table[:, start], strides)
                 lines += _loop([text], shape)
         return lines
 
-    def _emit_sum(self, statement: Sum) -> list[str]:
+    def reduction(self, statement: Sum) -> list[str]:
         n, depth = statement.args[0].shape
-        out = self._settled(statement.out)
-        args = [self._column(arg.reshape(-1)).reshape(n, depth) for arg in statement.args]
+        out = self.settled(statement.out)
+        args = [self.column(arg.reshape(-1)).reshape(n, depth) for arg in statement.args]
         if len(args) == 2 and all(place >> _SHIFT in _SCALAR_SPACES for place in args[0][:, 0]):
             args = args[::-1]  # the operand of lanes first
         lines: list[str] = []
@@ -245,7 +289,7 @@ class Function:
             start = end
         return lines
 
-    def _settled(self, ids: np.ndarray) -> np.ndarray:
+    def settled(self, ids: np.ndarray) -> np.ndarray:
         """The places of results, scratch for those that have none."""
         missing = ids[self.where[ids] < 0]
         self.where[missing] = location("M", self.scratch + np.arange(missing.size))
@@ -323,12 +367,13 @@ def _fill(line: str, bases: np.ndarray, strides: np.ndarray) -> str:
     parts = line.split("@")
     for p in range(1, len(parts), 2):
         i = int(parts[p])
-        parts[p] = _access(int(bases[i]), [("j", int(strides[i, 0])), ("k", int(strides[i, 1]))])
+        parts[p] = place_text(int(bases[i]), [("j", int(strides[i, 0])), ("k", int(strides[i, 1]))])
     return "".join(parts)
 
 
-def _access(base: int, strides: list[tuple[str, int]]) -> str:
-    space, offset = SPACES[base >> _SHIFT], base & ((1 << _SHIFT) - 1)
+def place_text(base: int, strides: list[tuple[str, int]]) -> str:
+    """A place and its steps by loop as C."""
+    space, offset = SPACES[base >> _SHIFT], base & _OFFSET
     index = str(offset)
     for name, stride in strides:
         if stride:
@@ -387,7 +432,7 @@ def _tile(
                 ]
     for i in range(size):
         total = f"a{i}" if chains == 1 else " + ".join(f"a{i}_{c}" for c in range(chains))
-        place = _access(out + i * step, [("j", size * step)] if count > 1 else [])
+        place = place_text(out + i * step, [("j", size * step)] if count > 1 else [])
         lines.append(f"  STORE({place}, {total});")
     return [*lines, "}"]
 
@@ -400,7 +445,7 @@ def _products(
     shared = len(bases) == 2 and strides[0] == 0 and size > 1
 
     def read(r: int, i: int) -> str:
-        return _access(
+        return place_text(
             bases[r] + i * strides[r], [("k", along[r]), ("j", size * strides[r] * tiled)]
         )
 

@@ -65,7 +65,7 @@ def lower(
     Raises:
         NotCompiled: naming the construct.
     """
-    flat = _flatten(jaxpr)
+    flat = flatten(jaxpr)
     deferred = _only_for_gradients(flat, gradients)
     env: dict[int, Value] = dict(zip(flat.inputs, args, strict=True))
     for equation in flat.equations:
@@ -76,7 +76,7 @@ def lower(
     return [program.constant(v) if isinstance(v, np.ndarray) else env[v] for v in flat.outputs]
 
 
-class _Equation:
+class Equation:
     def __init__(self, name: str, bind: Any, params: Any, inputs: Any, outputs: Any, avals: Any):
         self.name, self.bind, self.params = name, bind, params
         self.inputs: list[int | np.ndarray] = inputs
@@ -85,12 +85,12 @@ class _Equation:
         """Of the inputs, then of the outputs."""
 
 
-class _Flat:
+class Flat:
     """A jaxpr with every call written out; variables are numbers, known values arrays."""
 
     def __init__(self) -> None:
         self.inputs: list[int] = []
-        self.equations: list[_Equation] = []
+        self.equations: list[Equation] = []
         self.outputs: list[int | np.ndarray] = []
         self.count = 0
 
@@ -99,14 +99,15 @@ class _Flat:
         return self.count
 
 
-def _flatten(closed: core.ClosedJaxpr) -> _Flat:
-    flat = _Flat()
+def flatten(closed: core.ClosedJaxpr) -> Flat:
+    """Every call written out, and what follows from known values alone worked out."""
+    flat = Flat()
     flat.inputs = [flat.fresh() for _ in closed.jaxpr.invars]
     flat.outputs = _inline(flat, closed.jaxpr, closed.consts, flat.inputs)
     return flat
 
 
-def _inline(flat: _Flat, jaxpr: Any, consts: Any, args: Sequence[Any]) -> list[Any]:
+def _inline(flat: Flat, jaxpr: Any, consts: Any, args: Sequence[Any]) -> list[Any]:
     env: dict[Any, Any] = dict(zip(jaxpr.constvars, map(np.asarray, consts), strict=True))
     env |= dict(zip(jaxpr.invars, args, strict=True))
 
@@ -136,7 +137,7 @@ def _inline(flat: _Flat, jaxpr: Any, consts: Any, args: Sequence[Any]) -> list[A
             outputs = [flat.fresh() for _ in eqn.outvars]
             avals = [atom.aval for atom in (*eqn.invars, *eqn.outvars)]
             flat.equations.append(
-                _Equation(name, eqn.primitive.bind, eqn.params, inputs, outputs, avals)
+                Equation(name, eqn.primitive.bind, eqn.params, inputs, outputs, avals)
             )
         env.update(zip(eqn.outvars, outputs, strict=True))
     return [read(atom) for atom in jaxpr.outvars]
@@ -145,9 +146,9 @@ def _inline(flat: _Flat, jaxpr: Any, consts: Any, args: Sequence[Any]) -> list[A
 _LINEAR_MOVES = {"reshape", "squeeze", "expand_dims", "transpose", "pad", "add_any"}
 
 
-def _only_for_gradients(flat: _Flat, gradients: range) -> set[int]:
+def _only_for_gradients(flat: Flat, gradients: range) -> set[int]:
     """Variables that end in gradients of parameters alone, by moves and sums."""
-    users: dict[int, list[_Equation | None]] = {}
+    users: dict[int, list[Equation | None]] = {}
     for equation in flat.equations:
         for v in equation.inputs:
             if not isinstance(v, np.ndarray):
@@ -172,7 +173,7 @@ def _only_for_gradients(flat: _Flat, gradients: range) -> set[int]:
 
 
 def _equation(
-    program: Program, equation: _Equation, values: list[Value], deferred: bool
+    program: Program, equation: Equation, values: list[Value], deferred: bool
 ) -> list[Value]:
     name, params = equation.name, equation.params
     if any(isinstance(value, Outer) for value in values):
@@ -224,12 +225,12 @@ def _equation(
     return [*_move(program, equation, ids)]
 
 
-def _convertible(equation: _Equation) -> bool:
+def _convertible(equation: Equation) -> bool:
     new = equation.avals[-1].dtype
     return new == np.float32 or (new == np.bool_ and equation.avals[0].dtype == np.bool_)
 
 
-def _move(program: Program, equation: _Equation, values: list[Any]) -> list[Ids]:
+def _move(program: Program, equation: Equation, values: list[Any]) -> list[Ids]:
     """Primitives that only move numbers, on their ids."""
     name, params, ids = equation.name, equation.params, values
     if name == "reshape":
@@ -311,7 +312,7 @@ def _power(program: Program, x: Ids, y: int) -> Ids:
     return program.map("mul", square, x) if y % 2 else square
 
 
-def _picked(program: Program, equation: _Equation, ids: list[Ids]) -> Ids | None:
+def _picked(program: Program, equation: Equation, ids: list[Ids]) -> Ids | None:
     """What is taken from the first argument at known places; None where that is not all."""
     if not all(program.is_constant(where).all() for where in ids[1:]):
         return None
@@ -324,7 +325,7 @@ def _picked(program: Program, equation: _Equation, ids: list[Ids]) -> Ids | None
     return taken.astype(np.int64) if (taken >= 0).all() else None  # out of bounds: below 0
 
 
-def _probe(program: Program, equation: _Equation, ids: list[Ids]) -> Ids:
+def _probe(program: Program, equation: Equation, ids: list[Ids]) -> Ids:
     """A linear primitive with known indices, by what it does to each unit vector."""
     varying = [i for i, value in enumerate(ids) if not program.is_constant(value).all()]
     if equation.name.startswith("scatter") and varying[-1] == 2 and len(varying) == 2:
@@ -339,19 +340,7 @@ def _probe(program: Program, equation: _Equation, ids: list[Ids]) -> Ids:
         for i, value in enumerate(ids)
     ]
     x = ids[which]
-    if x.size > 4096:
-        raise NotCompiled(f"the operation {equation.name!r} on more than 4096 numbers")
-
-    def apply(unit: Any) -> Any:
-        arguments = [unit if value is None else value for value in known]
-        return equation.bind(*arguments, **equation.params)
-
-    with jax.ensure_compile_time_eval():
-        eye = np.eye(x.size, dtype=np.float32).reshape(x.size, *x.shape)
-        table = np.asarray(jax.vmap(apply)(eye))
-    table = table.reshape(x.size, -1).T
-    if not np.isin(table, (0.0, 1.0)).all():
-        raise NotCompiled(f"the operation {equation.name!r} with these coefficients")
+    table = unit_table(equation, known, x.shape)
     width = max(1, int(table.sum(axis=1).max()))
     zero = int(program.constant(0.0))
     terms = np.full((len(table), width), zero, dtype=np.int64)
@@ -363,3 +352,28 @@ def _probe(program: Program, equation: _Equation, ids: list[Ids]) -> Ids:
     for k in range(1, width):
         result = program.map("add", result, terms[:, k])
     return result.reshape(shape)
+
+
+def unit_table(
+    equation: Equation, known: list[np.ndarray | None], shape: tuple[int, ...]
+) -> np.ndarray:
+    """A linear primitive as a matrix of zeros and ones [results, numbers of the None in `known`].
+
+    Raises:
+        NotCompiled: it is no such matrix, or too large to be tried out.
+    """
+    size = int(np.prod(shape, dtype=int))
+    if size > 4096:
+        raise NotCompiled(f"the operation {equation.name!r} on more than 4096 numbers")
+
+    def apply(unit: Any) -> Any:
+        arguments = [unit if value is None else value for value in known]
+        return equation.bind(*arguments, **equation.params)
+
+    with jax.ensure_compile_time_eval():
+        eye = np.eye(size, dtype=np.float32).reshape(size, *shape)
+        table = np.asarray(jax.vmap(apply)(eye))
+    table = table.reshape(size, -1).T
+    if not np.isin(table, (0.0, 1.0)).all():
+        raise NotCompiled(f"the operation {equation.name!r} with these coefficients")
+    return table

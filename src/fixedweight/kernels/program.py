@@ -104,6 +104,8 @@ class Program:
             for one, other in (flat, flat[::-1]):
                 self._alias(out, self.is_constant(one, 1.0), other)
                 self._alias(out, self.is_constant(one, 0.0), np.broadcast_to(zero, out.shape))
+        elif op == "div":
+            self._alias(out, self.is_constant(flat[1], 1.0), flat[0])
         elif op == "neg":
             self._alias(out, self.is_constant(flat[0], 0.0), flat[0])
         todo = out < 0
