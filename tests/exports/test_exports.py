@@ -13,7 +13,15 @@ import pytest
 from fixedweight import InputError, Learner, OnlineEstimator
 from fixedweight.exports import pack_state, to_c, to_javascript, unpack_state
 from fixedweight.exports.traced import trace
-from fixedweight.networks import LSTM1997, NETWORKS, LeastSquaresMemory, Network, Presented
+from fixedweight.networks import (
+    LSTM1997,
+    NETWORKS,
+    Gaussian,
+    LeastSquaresMemory,
+    Network,
+    Presented,
+    Quantiles,
+)
 from fixedweight.scaling import Scaling
 
 STEPS = 1000
@@ -116,6 +124,27 @@ def in_javascript(learner, folder, x, y, numbers=None):
     assert done.returncode == 0, done.stderr
     found, end = json.loads(done.stdout)
     return np.array(found), np.array(end)
+
+
+@needs_cc
+@pytest.mark.parametrize("kind", [Gaussian, Quantiles])
+def test_c_says_where_the_spread_is(kind, tmp_path):
+    learner = drawn_learner(kind)
+    here, there = OnlineEstimator(learner), InC(learner, tmp_path)
+    for x, y in zip(*drawn_stream(steps=20), strict=True):
+        here.learn_one(x, y)
+        there.predict(x, "advance")
+        there.call("tell", there.numbers, np.asarray(y, np.float32))
+    state = here.get_state()
+    places = dict(re.findall(r"#define OWN_(\w+) (\d+)", (tmp_path / "own.h").read_text()))
+    expected = {"SPREAD": "state.spread"}
+    if kind is Gaussian:
+        expected["STRANGE"] = "state.strange"
+    for name, part in expected.items():
+        first = int(places[name])
+        got = there.numbers[first : first + state[part].size]
+        np.testing.assert_allclose(got, state[part], rtol=1e-4, atol=1e-5)
+    assert ("STRANGE" in places) == (kind is Gaussian)
 
 
 @needs_cc

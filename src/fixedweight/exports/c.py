@@ -8,6 +8,7 @@ import numpy as np
 from fixedweight.errors import InputError
 from fixedweight.exports.traced import Traced, trace
 from fixedweight.learner import Learner
+from fixedweight.networks import Uncertain
 
 LIBM = {
     name: f"{name}f"
@@ -103,6 +104,7 @@ def _words(traced: Traced, name: str, libm: bool) -> dict[str, str]:
         "TARGETS": str(learner.target_size),
         "TOLD": str(traced.told_size),
         "STATE": str(max(1, traced.begin.size)),
+        "PLACES": _places(learner, name),
         "FLAGGED": str(int(learner.flagged)),
         "INPUT_NAMES": ", ".join(learner.input_names) or "in order",
         "NETWORK": type(learner.network).__name__,
@@ -116,6 +118,28 @@ def _words(traced: Traced, name: str, libm: bool) -> dict[str, str]:
         "BODY": indented(traced.body),
         "ADVANCE": advance(traced.in_place, "float", str(max(1, traced.begin.size))),
     }
+
+
+def _places(learner: Learner, name: str) -> str:
+    """Where in the state a learner that predicts a spread keeps it, and its alarm, if any."""
+    if not isinstance(learner.network, Uncertain):
+        return ""
+    begin, first, places = learner.initial_state(), 0, {}
+    for part in sorted(begin):
+        places[part], first = first, first + begin[part].size
+    scale = ", ".join(f"{value:.7g}" for value in learner.scaling.target_scale)
+    spread = "log standard deviation" if "strange" in places else "quantiles - prediction"
+    lines = [
+        f"/* After {name}_advance the state holds, from here on, the spread of the prediction:",
+        f"   {spread}, where a target counts in {scale}. */",
+        f"#define {name.upper()}_SPREAD {places['spread']}",
+    ]
+    if "strange" in places:
+        lines += [
+            "/* and here how unlike its family the stream is; above 1 is an alarm. */",
+            f"#define {name.upper()}_STRANGE {places['strange']}",
+        ]
+    return "\n".join([*lines, ""])
 
 
 def advance(in_place: bool, number: str, size: str) -> str:
