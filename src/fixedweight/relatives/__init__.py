@@ -1,0 +1,5 @@
+"""From a table of related series to a learner: filters fitted to the tasks, and their relatives."""
+
+from fixedweight.relatives.derive import derive_related, structure
+
+__all__ = ["derive_related", "structure"]
