@@ -20,6 +20,14 @@ FLOOR = 1e-5
 """The least variance of noise, of scaled targets: rounding of single precision must not add up."""
 MOST_LOG_SCALE = 2.0
 """The local scale lies between exp(-2) and exp(2)."""
+WILD = 1e3
+"""Scaled inputs and targets are cut off here, so that their squares stay finite."""
+MOST_EFFECT = 1e6
+"""What a filter estimates is cut off here: targets that contradict each other drive it far."""
+TINY = 1e-12
+"""Under a root, which has no slope at 0."""
+MOST_GAP = 30.0
+"""The longest gap: after a longer one single precision would lose what is still known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +80,8 @@ class KalmanMemory(Paired):
         edges = np.linspace(-2.0, 2.0, self.knots + 1)
         near = 0.3 * basis**-0.5
         return {
-            "begin": np.tile(edges[:-1], (n, 1)),
-            "slope": np.full((n, self.knots), self.knots / 4.0),
+            "begin": edges[:-1] + rng.uniform(-0.1, 0.1, (n, self.knots)),
+            "slope": self.knots / 4.0 * rng.uniform(0.9, 1.1, (n, self.knots)),
             "mean": rng.uniform(-near, near, (basis, count)),
             "scale": rng.uniform(-near, near, (basis, count)),
             "feature": rng.uniform(-1.0, 1.0, (basis, count * self.features)),
@@ -84,9 +92,9 @@ class KalmanMemory(Paired):
             "rate": rng.uniform(-2.0, -1.0, 2 * count),
             "noise": rng.uniform(-3.0, -2.0, count),
             "weight": rng.uniform(-0.1, 0.1, count),
-            "temper": np.ones(self.target_size),
-            "low": np.full(self.target_size, -6.0),
-            "high": np.full(self.target_size, 6.0),
+            "temper": rng.uniform(0.5, 1.0, self.target_size),
+            "low": rng.uniform(-7.0, -6.0, self.target_size),
+            "high": rng.uniform(6.0, 7.0, self.target_size),
         }
 
     def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
@@ -103,6 +111,7 @@ class KalmanMemory(Paired):
         }
 
     def step(self, params: Params, state: State, inputs: Any, xp: Any) -> tuple[State, Any]:
+        inputs = xp.minimum(xp.maximum(inputs, -WILD), WILD)
         x = inputs[..., : self.example_size]
         known = self._learn(params, state, inputs, xp)
         last = state["inputs"][..., self.delay * self.example_size :]
@@ -158,7 +167,8 @@ class KalmanMemory(Paired):
         """How far it is from one example's inputs to the next ones': [..., filter]."""
         ramps = self.ramps(params, new, xp) - self.ramps(params, old, xp)
         moved = [_one(new, xp), xp.abs(new - old), xp.abs(2.0 * ramps.mean(axis=-1))]
-        return xp.concatenate(moved, axis=-1) @ xp.exp(params["gap"])
+        gap = xp.concatenate(moved, axis=-1) @ xp.exp(params["gap"])
+        return xp.minimum(gap, MOST_GAP)
 
     def advance(self, params: Params, state: State, gap: Any, xp: Any) -> State:
         """The posterior after a gap [..., filter]."""
@@ -193,10 +203,16 @@ class KalmanMemory(Paired):
         mean, scale, key = seen
         effects, covariance = self._posterior(state)
         spread = _times(covariance, key)
-        variance = xp.maximum(_dot(spread, key), 0.0) + self._noise(params, xp)
+        certain = xp.maximum(_dot(spread, key), 0.0)
+        variance = certain + self._noise(params, xp)
+        # no covariance is beyond those of Cauchy and Schwarz, whatever rounding says
+        own = (covariance * _eye(self.latent, str(mean.dtype))).sum(axis=-1)
+        most = xp.sqrt(TINY + xp.maximum(own, 0.0) * certain[..., None])
+        spread = xp.minimum(xp.maximum(spread, -most), most)
         error = (target - mean) / scale - _dot(effects, key)
         gain = spread / variance[..., None]
         effects = effects + error[..., None] * gain
+        effects = xp.minimum(xp.maximum(effects, -MOST_EFFECT), MOST_EFFECT)
         covariance = covariance - gain[..., None] * spread[..., None, :]
         surprise = 0.5 * (xp.log(variance) + error * error / variance) + xp.log(scale)
         return {
