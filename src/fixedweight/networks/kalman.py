@@ -157,16 +157,23 @@ class KalmanMemory(Paired):
         ramps = self.ramps(params, x, xp)
         parts = [_one(x, xp), ramps.reshape((*x.shape[:-1], self.example_size * self.knots))]
         if 2 <= self.example_size <= MOST_PAIRED:
-            u = ramps.mean(axis=-1) * 2.0 - 1.0
+            u = self.warped(params, ramps, xp) - 1.0
             first, second = np.triu_indices(self.example_size, 1)
             eye = _eye(self.example_size, str(u.dtype))
             parts.append((u @ eye[:, first]) * (u @ eye[:, second]))
         return xp.concatenate(parts, axis=-1)
 
+    def warped(self, params: Params, ramps: Any, xp: Any) -> Any:
+        """Each input on an axis from 0 to 2 where its ramps are evenly spaced: [..., input]. Ramps
+        without a slope are none."""
+        count = xp.where(params["slope"] > 0.0, 1.0, 0.0).sum(axis=-1)
+        return 2.0 * ramps.sum(axis=-1) / xp.maximum(count, 1.0)
+
     def gap(self, params: Params, old: Any, new: Any, xp: Any) -> Any:
         """How far it is from one example's inputs to the next ones': [..., filter]."""
         ramps = self.ramps(params, new, xp) - self.ramps(params, old, xp)
-        moved = [_one(new, xp), xp.abs(new - old), xp.abs(2.0 * ramps.mean(axis=-1))]
+        warped = self.warped(params, ramps, xp)
+        moved = [_one(new, xp), xp.abs(new - old), xp.abs(warped)]
         gap = xp.concatenate(moved, axis=-1) @ xp.exp(params["gap"])
         return xp.minimum(gap, MOST_GAP)
 

@@ -24,13 +24,18 @@ from fixedweight.relatives.fit import (
 from fixedweight.relatives.knots import knots_of, varying
 from fixedweight.scaling import Scaling, measured_scaling
 
-KNOTS = 16
+RAMPS = (5, 9, 16)
+"""How finely inputs are divided, one of these for all filters of a network."""
 FOLDS = 4
 MOST_TASKS = 100
 MOST_EXAMPLES = 64
 """The beginnings of so many tasks are fitted; more would take longer and change little."""
 ROOM = 0.5
 """Predictions leave the range of the known targets by at most this share of it."""
+
+
+MOST_TOLD = 8
+"""Lines of what was fitted."""
 
 
 def derive_related(table: Table, *, seed: int = 0) -> Learner:
@@ -58,18 +63,20 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     one = KalmanMemory(
         heads=1,
         features=max(candidate.features for candidate in CANDIDATES),
-        knots=KNOTS,
+        knots=max(RAMPS),
         input_size=table.input_size + 1,
         output="linear",
     )
-    knots, varies = knots_of(x[rows], there[rows], KNOTS), varying(x[rows], there[rows])
-    priors = [hyper_prior(one, candidate, knots, varies) for candidate in CANDIDATES]
+    varies = varying(x[rows], there[rows])
+    knots = [knots_of(x[rows], there[rows], count, max(RAMPS)) for count in RAMPS]
+    tried = [(count, candidate) for count in RAMPS for candidate in CANDIDATES]
+    priors = [hyper_prior(one, c, place, varies) for place in knots for c in CANDIDATES]
     sights = _sights(len(table.tasks), rows, seed)
     data = Examples(jnp.asarray(x), jnp.asarray(y), jnp.asarray(known, dtype=jnp.float32))
     params, mean, variance = _fitted(one, priors, data, sights)
     held, spread = (_left_out(part, sights, rows) for part in (mean, variance))
     score = log_scores(y[rows], held, spread, known[rows])
-    share = shares(score.sum(axis=-1), seed)
+    share = _of_one_fineness(score.sum(axis=-1), seed)
     temper = best_temper(y[rows], held, score, share, known[rows])
     heads = np.flatnonzero(share)
     network = replace(one, heads=len(heads), flagged=table.flagged,
@@ -80,9 +87,9 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     error = float(np.mean((y[rows] - foreseen)[known[rows]] ** 2))
     return _learner(table, network, weights, scaling, {
         "structures": [
-            {**candidate._asdict(), "share": round(float(share[i]), 3),
+            {"ramps": count, **candidate._asdict(), "share": round(float(share[i]), 3),
              "held_out_log_likelihood": round(float(score[i].sum()), 2)}
-            for i, candidate in enumerate(CANDIDATES)
+            for i, (count, candidate) in enumerate(tried)
         ],
         "temper": temper,
         "tasks": len(rows),
@@ -92,14 +99,30 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     })  # fmt: skip
 
 
+def explained(card: dict[str, Any]) -> list[str]:
+    """What was fitted, a line a structure, the likeliest first: which were taken, and why."""
+    run = card["derivation"]
+    ordered = sorted(run["structures"], key=lambda one: -one["held_out_log_likelihood"])
+    lines = [f"log likelihood of {run['tasks']} tasks, each left out of the fit that foresees it:"]
+    for one in ordered[:MOST_TOLD]:
+        taken = f"share {one['share']:.2f}" if one["share"] else "left out"
+        candidate = Candidate(*(one[name] for name in Candidate._fields))
+        lines.append(
+            f"  {one['held_out_log_likelihood']:9.1f}  {structure(candidate)}, "
+            f"{one['ramps']} ramps: {taken}"
+        )
+    return lines
+
+
 def structure(candidate: Candidate) -> str:
-    """A candidate in words."""
+    """A candidate in words: what differs between tasks."""
     parts = ["a constant"]
-    if candidate.features > 1:
-        parts.append(f"{candidate.features - 1} curves (bend {candidate.rough:g})")
+    if curves := candidate.features - 1:
+        many = "a curve" if curves == 1 else f"{curves} curves"
+        parts.append(f"{many} (bend {candidate.rough:g})")
     if candidate.level:
-        parts.append("a level that drifts" + (" with velocity" if candidate.velocity else ""))
-    return " + ".join(parts)
+        parts.append("a drifting level" + (" with a velocity" if candidate.velocity else ""))
+    return ", ".join(parts)
 
 
 def _known_tasks(table: Table, seed: int) -> np.ndarray:
@@ -150,6 +173,15 @@ def _left_out(values: np.ndarray, sights: np.ndarray, rows: np.ndarray) -> np.nd
     """Of [candidate, sight, task, time] what the fit says that did not see the task."""
     unseen = np.argmin(sights[:-1], axis=0)
     return np.stack([values[:, unseen[task], task] for task in rows], axis=1)
+
+
+def _of_one_fineness(score: np.ndarray, seed: int) -> np.ndarray:
+    """The shares of the candidates of that fineness which together would have the most."""
+    by_fineness = score.reshape(len(RAMPS), len(CANDIDATES), -1)
+    most = int(np.argmax(shares(score, seed).reshape(len(RAMPS), -1).sum(axis=1)))
+    found = np.zeros((len(RAMPS), len(CANDIDATES)))
+    found[most] = shares(by_fineness[most], seed)
+    return found.reshape(-1)
 
 
 def _row(params: dict[str, Any], at: tuple[int, int]) -> dict[str, np.ndarray]:

@@ -8,15 +8,22 @@ BEYOND = 1e3
 
 
 def knots_of(
-    inputs: Float[np.ndarray, "task time input"], there: Bool[np.ndarray, "task time"], count: int
+    inputs: Float[np.ndarray, "task time input"],
+    there: Bool[np.ndarray, "task time"],
+    count: int,
+    places: int,
 ) -> dict[str, np.ndarray]:
-    """The "begin" and "slope" of each ramp: [input, ramp].
+    """The "begin" and "slope" of each ramp: [input, places].
 
     An input of few values has a ramp between each two neighbours, one of many between its
     quantiles, which puts it on an axis where its examples are spread evenly.
+
+    Args:
+        count: ramps of an input at most.
+        places: that there are for them; those left over are flat.
     """
     size = inputs.shape[-1]
-    begin, slope = np.full((size, count), BEYOND), np.zeros((size, count))
+    begin, slope = np.full((size, places), BEYOND), np.zeros((size, places))
     for i in range(size):
         values = inputs[..., i][there]
         edges = np.unique(np.round(values, 4))
