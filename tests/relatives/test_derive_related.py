@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
@@ -106,7 +107,7 @@ def test_relatives_have_the_moments_of_the_filters(learner):
     heads = learner.network.heads
     family = Relatives(table(drawn()), learner, own=0.0, spread=0.0)
     x = learner.scaling.scale_inputs(np.full((20_000, 1, 1), 0.5, dtype=np.float32))
-    y = np.asarray(family.draw(jax.random.key(0), x))[:, 0]
+    y = np.asarray(family.draw(jax.random.key(0), jnp.asarray(x)))[:, 0]
     params, network = learner.params, learner.network
     state = network.init_state(params, (), np)
     mean, variance = network.foresee(params, state, network.seen(params, x[0, 0], np), np)
@@ -132,12 +133,12 @@ def test_the_likelihood_s_slope_is_that_of_the_scan(monkeypatch):
         heads=1, features=1, knots=2, input_size=2, output="linear"
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    params = {name: np.float32(value) for name, value in network.init_params(rng).items()}
-    data = fit.Examples(
-        *(np.float32(rng.normal(size=(5, 6, 1))), np.float32(rng.normal(size=(5, 6)))),
-        known=np.float32(rng.uniform(size=(5, 6)) < 0.8),
-    )
-    weights = np.float32([1, 1, 0, 1, 1])
+    start = network.init_params(rng)
+    params = {name: jnp.asarray(value, jnp.float32) for name, value in start.items()}
+    known = rng.uniform(size=(5, 6)) < 0.8
+    drawn = (rng.normal(size=(5, 6, 1)), rng.normal(size=(5, 6)), known)
+    data = fit.Examples(*(jnp.asarray(part, jnp.float32) for part in drawn))
+    weights = jnp.asarray([1.0, 1.0, 0.0, 1.0, 1.0])
     compiled = fit.likelihood_slope(network, params, data, weights)
     monkeypatch.setenv("FIXEDWEIGHT_KERNELS", "0")
     plain = fit.likelihood_slope(network, params, data, weights)

@@ -6,6 +6,7 @@ from jaxtyping import Bool, Float
 DRAWS = 1000
 MOST_HEADS = 3
 LEAST_SHARE = 0.05
+FREEDOM = 4.0
 TEMPERS = (0.0, 0.25, 0.5, 1.0)
 """Choices of how far a filter's success in the stream itself counts; 1: as Bayes' rule has it."""
 
@@ -37,6 +38,19 @@ def log_scores(
 ) -> Float[np.ndarray, "candidate task time"]:
     """The log density of each target under the forecast of it; 0 where there is no target."""
     density = -0.5 * (np.log(2 * np.pi * variance) + (targets - mean) ** 2 / variance)
+    return np.where(known, density, 0.0)
+
+
+def robust_scores(
+    targets: Float[np.ndarray, "task time"],
+    mean: Float[np.ndarray, "candidate task time"],
+    variance: Float[np.ndarray, "candidate task time"],
+    known: Bool[np.ndarray, "task time"],
+) -> Float[np.ndarray, "candidate task time"]:
+    """The same under Student's t with `FREEDOM` degrees: one surprise does not decide alone.
+    Constants that all candidates share are left out."""
+    ratio = (targets - mean) ** 2 / variance
+    density = -0.5 * (np.log(variance) + (FREEDOM + 1) * np.log1p(ratio / FREEDOM))
     return np.where(known, density, 0.0)
 
 

@@ -12,7 +12,13 @@ from fixedweight.errors import FamilyError
 from fixedweight.families import Table
 from fixedweight.learner import Learner
 from fixedweight.networks import KalmanMemory, parameter_count
-from fixedweight.relatives.choose import best_temper, log_scores, mixed, shares
+from fixedweight.relatives.choose import (
+    best_temper,
+    log_scores,
+    mixed,
+    robust_scores,
+    shares,
+)
 from fixedweight.relatives.fit import (
     CANDIDATES,
     STEPS,
@@ -76,7 +82,7 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     params, mean, variance = _fitted(one, priors, data, sights)
     held, spread = (_left_out(part, sights, rows) for part in (mean, variance))
     score = log_scores(y[rows], held, spread, known[rows])
-    share = _of_one_fineness(score.sum(axis=-1), seed)
+    share = _of_one_fineness(y[rows], held, spread, known[rows], seed)
     temper = best_temper(y[rows], held, score, share, known[rows])
     heads = np.flatnonzero(share)
     network = replace(one, heads=len(heads), flagged=table.flagged,
@@ -175,13 +181,21 @@ def _left_out(values: np.ndarray, sights: np.ndarray, rows: np.ndarray) -> np.nd
     return np.stack([values[:, unseen[task], task] for task in rows], axis=1)
 
 
-def _of_one_fineness(score: np.ndarray, seed: int) -> np.ndarray:
-    """The shares of the candidates of that fineness which together would have the most."""
-    by_fineness = score.reshape(len(RAMPS), len(CANDIDATES), -1)
-    most = int(np.argmax(shares(score, seed).reshape(len(RAMPS), -1).sum(axis=1)))
-    found = np.zeros((len(RAMPS), len(CANDIDATES)))
-    found[most] = shares(by_fineness[most], seed)
-    return found.reshape(-1)
+def _of_one_fineness(
+    targets: np.ndarray, mean: np.ndarray, variance: np.ndarray, known: np.ndarray, seed: int
+) -> np.ndarray:
+    """The shares of the candidates of one fineness, that whose mixed forecasts of tasks left out
+    have the least mean absolute error; they say where a curve is, the likelihood how sure."""
+    score = robust_scores(targets, mean, variance, known)
+    found = []
+    for i in range(len(RAMPS)):
+        of = slice(i * len(CANDIDATES), (i + 1) * len(CANDIDATES))
+        share = shares(score[of].sum(axis=-1), seed)
+        foreseen = mixed(mean[of], score[of], share, 0.0)
+        everyone = np.zeros(len(score))
+        everyone[of] = share
+        found.append((float(np.abs(targets - foreseen)[known].mean()), everyone))
+    return min(found, key=lambda one: one[0])[1]
 
 
 def _row(params: dict[str, Any], at: tuple[int, int]) -> dict[str, np.ndarray]:
