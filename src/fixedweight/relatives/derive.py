@@ -48,8 +48,9 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     """Derive a learner for a table of related series: filters whose weights gradient descent finds.
 
     Several structures (what differs between tasks: a constant, curves, a level that drifts) are
-    fitted to the tasks for training and validation, and weighed by the likelihood of tasks left
-    out of each fit. The learner's card says which, and with what weights. Test tasks are not used.
+    fitted to the tasks for training and validation, and chosen and weighed by their forecasts of
+    tasks left out of each fit. The learner's card says which, and with what weights. Test tasks
+    are not used.
 
     Args:
         table: from `read_table`; a few tasks will do, a hundred at most are looked at.
@@ -83,13 +84,13 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     held, spread = (_left_out(part, sights, rows) for part in (mean, variance))
     score = log_scores(y[rows], held, spread, known[rows])
     share = _of_one_fineness(y[rows], held, spread, known[rows], seed)
-    temper = best_temper(y[rows], held, score, share, known[rows])
+    temper = best_temper(y[rows], np.nan_to_num(held), np.nan_to_num(score), share, known[rows])
     heads = np.flatnonzero(share)
     network = replace(one, heads=len(heads), flagged=table.flagged,
                       input_size=table.network_input_size)  # fmt: skip
     weights = _assembled([_row(params, (int(i), -1)) for i in heads], share[heads], temper,
                          y[rows][known[rows]])  # fmt: skip
-    foreseen = mixed(held, score, share, temper)
+    foreseen = mixed(np.nan_to_num(held), np.nan_to_num(score), share, temper)
     error = float(np.mean((y[rows] - foreseen)[known[rows]] ** 2))
     return _learner(table, network, weights, scaling, {
         "structures": [
@@ -190,11 +191,19 @@ def _of_one_fineness(
     found = []
     for i in range(len(RAMPS)):
         of = slice(i * len(CANDIDATES), (i + 1) * len(CANDIDATES))
-        share = shares(score[of].sum(axis=-1), seed)
-        foreseen = mixed(mean[of], score[of], share, 0.0)
+        by_task = score[of].sum(axis=-1)
+        if not np.isfinite(by_task).all(axis=1).any():
+            continue
+        share = shares(by_task, seed)
+        foreseen = mixed(np.nan_to_num(mean[of]), np.nan_to_num(score[of]), share, 0.0)
         everyone = np.zeros(len(score))
         everyone[of] = share
         found.append((float(np.abs(targets - foreseen)[known].mean()), everyone))
+    if not found:
+        raise FamilyError(
+            "Expected the fit of a structure to stay finite, but none did. Look for targets that "
+            "are many spreads away from all others."
+        )
     return min(found, key=lambda one: one[0])[1]
 
 
