@@ -107,10 +107,15 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
 
 
 def explained(card: dict[str, Any]) -> list[str]:
-    """What was fitted, a line a structure, the likeliest first: which were taken, and why."""
+    """What was fitted, a line a structure, those taken first, then the likeliest; and why."""
     run = card["derivation"]
-    ordered = sorted(run["structures"], key=lambda one: -one["held_out_log_likelihood"])
-    lines = [f"log likelihood of {run['tasks']} tasks, each left out of the fit that foresees it:"]
+    ordered = sorted(
+        run["structures"], key=lambda one: (one["share"] == 0, -one["held_out_log_likelihood"])
+    )
+    lines = [
+        f"{run['tasks']} tasks, each left out of the fit that foresees it; the number of ramps has "
+        "the least error, shares go by likelihood, of which here the logarithm:"
+    ]
     for one in ordered[:MOST_TOLD]:
         taken = f"share {one['share']:.2f}" if one["share"] else "left out"
         candidate = Candidate(*(one[name] for name in Candidate._fields))
