@@ -51,6 +51,18 @@ def test_the_table_of_the_study_is_that_of_its_stored_results():
     assert block((ROOT / "README.md").read_text(), "studies.remifentanil") == shown.strip()
 
 
+def test_the_tables_of_the_series_are_those_of_their_stored_results():
+    shown = subprocess.run(
+        [sys.executable, "-m", "studies.series.show"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    page = (ROOT / "docs" / "real-problems.md").read_text()
+    assert block(page, "studies.series") == shown.strip()
+
+
 def test_table_1_is_that_of_the_stored_results():
     table = (ROOT / "docs" / "paper" / "table1.md").read_text()
     assert block((ROOT / "README.md").read_text(), "fixedweight reproduce table1") == table.strip()

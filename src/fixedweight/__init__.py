@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Table,
         read_table,
     )
+    from fixedweight.relatives import Relatives, derive_related
     from fixedweight.training import Schedule, Stage, derive, derive_seeds
 
 _LATER = {
@@ -66,6 +67,7 @@ _LATER = {
         "Table",
         "read_table",
     ),
+    "fixedweight.relatives": ("Relatives", "derive_related"),
     "fixedweight.training": ("Schedule", "Stage", "derive", "derive_seeds"),
 }
 
@@ -96,6 +98,7 @@ __all__ = [
     "PreviousError",
     "Quadratic",
     "Quantiles",
+    "Relatives",
     "Schedule",
     "SelfReferential",
     "Semilinear",
@@ -104,6 +107,7 @@ __all__ = [
     "Switching",
     "Table",
     "derive",
+    "derive_related",
     "derive_seeds",
     "evaluate",
     "load",

@@ -6,11 +6,14 @@ python -m studies.remifentanil.evaluate
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
+
+from studies import protocol
+from studies.protocol import Fit
 
 from . import gaussian, rivals, trees
 from .data import load
@@ -35,27 +38,11 @@ RIVALS: dict[str, Rival] = {
 SPANS = {"1": (1, 1), "2-5": (2, 5), "6-10": (6, 10), "11-20": (11, 20), "21+": (21, 10**9)}
 
 
-def folds(frame: pd.DataFrame, count: int = 5, seed: int = 0) -> list[np.ndarray]:
-    """The people of ``frame`` in a seeded shuffle, cut into ``count`` parts."""
-    patients = np.random.default_rng(seed).permutation(np.unique(frame["patient"]))
-    return np.array_split(patients, count)
-
-
 def cross_predict_many(
-    frame: pd.DataFrame,
-    fit: Callable[[pd.DataFrame, pd.DataFrame], Mapping[str, np.ndarray]],
-    seed: int = 0,
-    count: int = 5,
+    frame: pd.DataFrame, fit: Fit, seed: int = 0, count: int = 5
 ) -> dict[str, np.ndarray]:
     """Predictions of every row by what ``fit`` makes of the people of the other folds."""
-    predictions: dict[str, np.ndarray] = {}
-    for left in folds(frame, count, seed):
-        held = frame["patient"].isin(left).to_numpy()
-        for name, values in fit(frame[~held], frame[held]).items():
-            predictions.setdefault(name, np.full(len(frame), np.nan))[held] = values
-    if not all(np.isfinite(values).all() for values in predictions.values()):
-        raise ValueError("a prediction is not finite")
-    return predictions
+    return protocol.cross_predict_many(frame, "patient", fit, seed, count)
 
 
 def cross_predict(frame: pd.DataFrame, rival: Rival, seed: int = 0, count: int = 5) -> np.ndarray:
@@ -70,47 +57,16 @@ def errors(frame: pd.DataFrame, predictions: np.ndarray) -> np.ndarray:
 
 def error_table(frame: pd.DataFrame, predictions: Mapping[str, np.ndarray]) -> pd.DataFrame:
     """Mean absolute log error over samples, by name and by span of samples, and over all."""
-    order = frame["order"].to_numpy()
-    rows = {}
-    for name, values in predictions.items():
-        error = errors(frame, values)
-        spans = {s: error[(order >= a) & (order <= b)].mean() for s, (a, b) in SPANS.items()}
-        rows[name] = {**spans, "all": error.mean()}
-    return pd.DataFrame.from_dict(rows, orient="index")
+    found = {name: errors(frame, values) for name, values in predictions.items()}
+    return protocol.error_table(frame, found, SPANS)
 
 
 def paired(
-    frame: pd.DataFrame,
-    predictions: Mapping[str, np.ndarray],
-    reference: str,
-    draws: int = 10_000,
-    seed: int = 0,
+    frame: pd.DataFrame, predictions: Mapping[str, np.ndarray], reference: str
 ) -> pd.DataFrame:
-    """Each learner less ``reference``: per-person mean errors, mean difference, 95 % interval.
-
-    People, not samples, are resampled (percentile bootstrap). ``better`` counts the people
-    on whom the learner errs less than the reference.
-    """
-    patient = frame["patient"].to_numpy()
-    people = {
-        n: pd.Series(errors(frame, p)).groupby(patient).mean() for n, p in predictions.items()
-    }
-    size = frame["patient"].nunique()
-    drawn = np.random.default_rng(seed).integers(size, size=(draws, size))
-    rows = {}
-    for name in predictions:
-        if name == reference:
-            continue
-        difference = (people[name] - people[reference]).to_numpy()
-        low, high = np.percentile(difference[drawn].mean(axis=1), [2.5, 97.5])
-        rows[name] = {
-            "difference": difference.mean(),
-            "low": low,
-            "high": high,
-            "better": int((difference < 0).sum()),
-            "people": size,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index")
+    """Each learner less ``reference``: per-person mean errors, mean difference, 95 % interval."""
+    found = {name: errors(frame, values) for name, values in predictions.items()}
+    return protocol.paired(frame["patient"].to_numpy(), found, reference)
 
 
 def only_looks_back(rival: Rival, train: pd.DataFrame, test: pd.DataFrame, cut: int) -> bool:

@@ -1,30 +1,22 @@
 """Gaussian rivals with hyper-parameters by maximum likelihood on the training people.
 
 An empirical-Bayes random walk of the log ratio (a Kalman filter), the same on the residuals
-of pooled boosting, and a Gaussian process over log time (Rasmussen & Williams, Gaussian
-Processes for Machine Learning, 2006, sections 2.2 and 5.4).
+of pooled boosting, and a Gaussian process over log time.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import minimize
+
+from studies.gaussian import fit_process, most_likely, process
 
 from .rivals import people
 from .trees import boosting, held_out_residuals
 
 Series = list[tuple[np.ndarray, np.ndarray]]  # per person: times or gaps (min), values
-
-
-def most_likely(cost: Callable[[np.ndarray], float], start: list[float]) -> np.ndarray:
-    """The minimum of ``cost`` by Nelder-Mead from ``start`` (few, cheap parameters)."""
-    options = {"maxiter": 1500, "xatol": 1e-3, "fatol": 1e-3, "adaptive": True}
-    return minimize(cost, start, method="Nelder-Mead", options=options).x
 
 
 def walk(theta: np.ndarray, gaps: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
@@ -79,40 +71,15 @@ def boosting_walk(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     return pooled + _walked(train, held_out_residuals(train).to_numpy(), test, residuals)
 
 
-def covariance(theta: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Covariance of a person's true log ratios at ``times`` (min): offset + Matern 3/2.
-
-    The Matern part is over log(1 + time). ``theta[1:]``: logs of the offset variance, of the
-    Matern variance and length, and of the noise variance, the last not added here.
-    """
-    offset, size, length = np.exp(np.clip(theta[1:4], -12, 5))
-    at = np.log1p(times)
-    distance = math.sqrt(3.0) * np.abs(at[:, None] - at[None, :]) / length
-    return offset + size * (1.0 + distance) * np.exp(-distance)
-
-
-def process(theta: np.ndarray, times: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, float]:
-    """Gaussian process: the prediction of each value from those before, -log likelihood.
-
-    With K = L L^T and z = L^-1 (y - mean), the i-th prediction is mean + sum_{j<i} L_ij z_j and
-    its deviation L_ii: the Cholesky factor gives every one-step prediction at once.
-    """
-    noise = math.exp(max(float(theta[4]), -12.0)) + 1e-8
-    factor = cholesky(covariance(theta, times) + noise * np.eye(len(times)), lower=True)
-    scaled = solve_triangular(factor, values - theta[0], lower=True)
-    deviations = np.diag(factor)
-    cost = 0.5 * (scaled**2).sum() + np.log(deviations).sum()
-    cost += 0.5 * len(values) * math.log(2.0 * math.pi)
-    return theta[0] + np.tril(factor, -1) @ scaled, float(cost)
-
-
 def gaussian_process(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     """Gaussian process of the log ratio over log time, one draw per person."""
-    pairs = [(rows["time"].to_numpy(), rows["log_ratio"].to_numpy()) for _, rows in people(train)]
-    start = [0.0, math.log(0.03), math.log(0.05), math.log(1.0), math.log(0.01)]
-    theta = most_likely(lambda t: sum(process(t, x, y)[1] for x, y in pairs), start)
+    pairs = [
+        (np.log1p(rows["time"].to_numpy()), rows["log_ratio"].to_numpy())
+        for _, rows in people(train)
+    ]
+    theta, _ = fit_process(pairs)
     predictions = np.empty(len(test))
     for at, rows in people(test):
         ratios = rows["log_ratio"].to_numpy()
-        predictions[at], _ = process(theta, rows["time"].to_numpy(), ratios)
+        predictions[at], _ = process(theta, np.log1p(rows["time"].to_numpy()), ratios)
     return test["log_minto"].to_numpy() + predictions

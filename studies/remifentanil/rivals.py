@@ -13,22 +13,19 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pandas as pd
 
+from studies import protocol
+
 Rival = Callable[[pd.DataFrame, pd.DataFrame], np.ndarray]
 
 
 def people(frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, pd.DataFrame]]:
     """Each person's row positions in ``frame`` and rows, in the order of sampling."""
-    for positions in frame.groupby("patient", sort=False).indices.values():
-        ordered = positions[np.argsort(frame["order"].to_numpy()[positions], kind="stable")]
-        yield ordered, frame.iloc[ordered]
+    return protocol.series(frame, "patient")
 
 
 def previous(frame: pd.DataFrame, column: str, first: float) -> np.ndarray:
     """The value of ``column`` at the person's sample before, ``first`` where there is none."""
-    values = np.empty(len(frame))
-    for positions, rows in people(frame):
-        values[positions] = np.concatenate([[first], rows[column].to_numpy()[:-1]])
-    return values
+    return protocol.previous(frame, "patient", column, first)
 
 
 def last_value(train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:

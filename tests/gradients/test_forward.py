@@ -34,6 +34,7 @@ from fixedweight.networks import (
     FullyRecurrent,
     GatedDeltaMemory,
     Jordan,
+    KalmanMemory,
     LeastSquaresMemory,
     Network,
     PreviousError,
@@ -91,6 +92,7 @@ OF_KIND = {
         kind.__name__: kind(**(SIZES | {"input_size": 3}), heads=1, features=2, hidden=2, control=1)
         for kind in (DeltaMemory, GatedDeltaMemory, LeastSquaresMemory)
     },
+    "KalmanMemory": KalmanMemory(**(SIZES | {"input_size": 3}), heads=1, features=1, knots=2),
     "PreviousError": PreviousError(GRU(hidden=2), **(SIZES | {"input_size": 3})),
     "Alternating": Alternating(Elman(hidden=2), **(SIZES | {"input_size": 3})),
 }

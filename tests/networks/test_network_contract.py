@@ -58,6 +58,10 @@ OWN = {
         {"heads": 1, "features": 3, "delay": 2, "flagged": True},
         {"heads": 3, "features": 2, "input_size": 6, "target_size": 2, "flagged": True},
     ),
+    "KalmanMemory": (
+        {"heads": 1, "features": 2, "knots": 3, "delay": 2, "flagged": True},
+        {"heads": 2, "features": 1, "input_size": 6, "target_size": 2, "flagged": True},
+    ),
     "SelfReferential": ({"layers": 1, "hidden": 3},),
     "Transformer": (
         {"context": 4, "hidden": 2, "heads": 1, "layers": 1, "delay": 2, "flagged": True},
@@ -171,7 +175,7 @@ def test_inputs_of_the_past_matter(network):
     network = replace(network, output="linear")  # logistic units may saturate
     params, inputs = drawn_params(network), drawn_inputs(network, TIME)
     other = inputs.copy()
-    other[0] += 1.0
+    other[:-1] += 1.0  # what is told at the very first belongs to no example
     last = numpy_run(network, params, inputs)[1][-1]
     assert np.abs(numpy_run(network, params, other)[1][-1] - last).max() > 1e-9
 

@@ -90,14 +90,15 @@ def derive(
 ) -> None:
     """Derive a learner for a family of problems and judge it; Ctrl-C stops early, kept and usable.
 
+    A --table alone is learned from by filters fitted to its tasks, few being enough; any option of
+    networks or of their training derives one of those instead.
+
     Writes the learner (.safetensors), a figure (.png) beside it, and, until done, a checkpoint from
     which the same command resumes.
     """
     require("jax", "train")
     from fixedweight.cli import choose
-    from fixedweight.evaluation import evaluate
-    from fixedweight.families import read_table
-    from fixedweight.report.figure import draw
+    from fixedweight.families import Table, read_table
     from fixedweight.training import default_schedule
     from fixedweight.training import derive as train
 
@@ -129,6 +130,21 @@ def derive(
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
+    sizes = (network, cells, block_size, hidden, second, learning_rate)
+    usual = (gate_sources, supplement, presentation, gradient, effort, seeds)
+    if (
+        isinstance(chosen, Table)
+        and all(size is None for size in sizes)
+        and usual == (True, "target", "vector", "bptt", 1.0, 4)
+    ):
+        from fixedweight.relatives import derive_related, explained
+
+        console.print("fitting filters to the tasks ...", style="dim")
+        learner = derive_related(chosen, seed=seed)
+        for line in explained(learner.card):
+            console.print(line)
+        _keep(learner, chosen, seed, path)
+        return
     # a linear memory stores targets, told with the next inputs, and has no gradient of 1997
     plain = (supplement, presentation) == ("target", "vector")
     if network is None and (not plain or gradient.endswith("1997")):
@@ -171,10 +187,17 @@ def derive(
         raise typer.Exit(130) from None
     if learner.card["derivation"]["stopped_early"]:
         console.print(f"stopped early; the same command goes on from {checkpoint}", style="yellow")
+    _keep(learner, chosen, seed, path)
+
+
+def _keep(learner: Any, family: Any, seed: int, path: Path) -> None:
+    """Judge a learner, write it and its figure, and say how good it is."""
+    from fixedweight.evaluation import evaluate
+    from fixedweight.report.figure import draw
+
     console.print("judging it on tasks it has never seen ...", style="dim")
-    learner = dataclasses.replace(
-        learner, card={**learner.card, "evaluation": evaluate(learner, chosen, seed)}
-    )
+    evaluation = evaluate(learner, family, seed)
+    learner = dataclasses.replace(learner, card={**learner.card, "evaluation": evaluation})
     learner.save(path)
     draw(learner.card, path.with_suffix(".png"))
     print_card(learner.card)

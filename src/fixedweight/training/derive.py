@@ -18,6 +18,7 @@ from fixedweight.networks import (
     LSTM1997,
     LeastSquaresMemory,
     Network,
+    Params,
     check_network,
     parameter_count,
 )
@@ -26,6 +27,7 @@ from fixedweight.training.calibrate import calibrated
 from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from fixedweight.training.loop import (
     TrainState,
+    begun_from,
     init_seeds,
     make_advance,
     make_optimizer,
@@ -76,6 +78,7 @@ def derive_seeds(
     *,
     gradient: str = "bptt",
     schedule: Schedule | None = None,
+    start: Params | None = None,
     effort: float = 1.0,
     seeds: int = 4,
     seed: int = 0,
@@ -93,6 +96,8 @@ def derive_seeds(
             Its input and output sizes and output units are set to fit the family.
         gradient: a name in `fixedweight.gradients.GRADIENTS`, or "tbptt:STEPS".
         schedule: the stages of training; one that suits the family by default.
+        start: weights that all networks begin from, instead of random ones; kept where no later
+            ones have a lower error on held-out tasks.
         effort: times the schedule's number of updates.
         seeds: how many networks.
         seed: of everything random, 0 to 2^32 - 1. Same seed, same machine: same learners.
@@ -106,7 +111,7 @@ def derive_seeds(
     Raises:
         FamilyError: the family cannot be trained on.
         NetworkError: the network does not keep to the protocol, or no seed stayed finite.
-        InputError: an argument that makes no sense.
+        InputError: an argument that makes no sense, or `start` not the network's own weights.
         LearnerFileError: the checkpoint is damaged or of another run.
     """
     if network is None:
@@ -115,6 +120,8 @@ def derive_seeds(
     schedule = (schedule or default_schedule(family, network)).scaled(effort)
     _check_arguments(seeds, seed, network)
     algorithm = gradient_for(network, gradient)
+    if start is not None:
+        _check_start(network, start)
     check_family(family.part("train"))
     path = Path(checkpoint) if checkpoint else None
     if path and not path.parent.is_dir():
@@ -127,7 +134,9 @@ def derive_seeds(
         "seeds": seeds,
         "seed": seed,
     }
-    run = _Run(family, network, algorithm, schedule, seeds, seed, path, plan)
+    if start is not None:
+        plan["start"] = fingerprint({}, start)
+    run = _Run(family, network, algorithm, schedule, seeds, seed, path, plan, start)
     stopped = run.go(on_progress)
     run.select(1)  # a run stopped early may still have rivals
     card = {
@@ -177,6 +186,7 @@ class _Run:
         seed: int,
         path: Path | None,
         plan: dict[str, Any],
+        start: Params | None = None,
     ) -> None:
         self.family, self.network, self.schedule = family.part("train"), network, schedule
         self.gradient = gradient
@@ -194,6 +204,9 @@ class _Run:
         self.plan = fingerprint(plan, (astuple(self.scaling), held_out, probe))
         self.validate = make_validate(network, family, self.scaling, held_out)
         self.state = init_seeds(network, self.optimizer, seed, len(self.rows), schedule.rates)
+        if start is not None:
+            self.state = begun_from(self.state, start)
+            self.state, _ = self.validate(self.state)
         self.done, self.seconds = 0, 0.0
         self.unsaved: tuple[TrainState, dict[str, Any]] | None = None
         self.saved = time.monotonic()
@@ -368,6 +381,13 @@ def _check_arguments(seeds: int, seed: int, network: Network) -> None:
     if not 0 <= seed < 2**32:
         raise InputError(f"Expected a seed from 0 to 2**32 - 1, got {seed}.")
     check_network(network)
+
+
+def _check_start(network: Network, start: Params) -> None:
+    wanted = {k: np.shape(v) for k, v in network.init_params(np.random.default_rng(0)).items()}
+    got = {name: np.shape(value) for name, value in start.items()}
+    if got != wanted:
+        raise InputError(f"Expected a start of weights {wanted}, got {got}.")
 
 
 def _plain(values: Any) -> Any:

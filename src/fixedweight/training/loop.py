@@ -77,6 +77,15 @@ def init_seeds(
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *[one(i) for i in range(seeds)])
 
 
+def begun_from(state: TrainState, start: Params) -> TrainState:
+    """Every seed's run with these parameters in place of its random ones."""
+    params = {
+        name: jnp.broadcast_to(jnp.asarray(start[name], value.dtype), value.shape)
+        for name, value in state.params.items()
+    }
+    return state._replace(params=params, best=params)
+
+
 def seen(
     stream: Stream, family: TaskFamily, scaling: Scaling
 ) -> tuple[Float[Array, "b t i"], Float[Array, "b t o"], Float[Array, "b t"]]:

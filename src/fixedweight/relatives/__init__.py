@@ -1,0 +1,6 @@
+"""From a table of related series to a learner: filters fitted to the tasks, and their relatives."""
+
+from fixedweight.relatives.derive import derive_related, explained
+from fixedweight.relatives.family import Relatives
+
+__all__ = ["Relatives", "derive_related", "explained"]

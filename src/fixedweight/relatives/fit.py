@@ -1,0 +1,274 @@
+"""Filters fitted to the tasks of a table: the most probable weights of a `KalmanMemory`.
+
+The likelihood is that of the forecasts, each made before its target is told; the hyper-prior keeps
+curves smooth and effects moderate, so that six tasks are enough. Many fits run side by side: one
+for each candidate and each set of tasks that it may see.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float
+
+from fixedweight import kernels
+from fixedweight.networks import KalmanMemory, Params, State, initial_state
+
+STEPS = 240
+RATE = 0.05
+OFF = -12.0
+"""The log of a standard deviation that is as good as none."""
+
+
+class Candidate(NamedTuple):
+    """A structure: what may differ between tasks, and how."""
+
+    features: int
+    """Random effects: a constant, then so many less one free curves."""
+    rough: float
+    """How far such a curve may bend from one ramp to the next, in the targets' spread."""
+    level: bool = True
+    """Whether tasks have a level that comes and goes."""
+    velocity: bool = False
+    """Whether the level has a velocity of its own."""
+
+
+CANDIDATES = (
+    Candidate(1, 0.02),
+    Candidate(1, 0.02, velocity=True),
+    Candidate(2, 0.02),
+    Candidate(3, 0.05),
+    Candidate(3, 0.2),
+    Candidate(4, 0.2),
+)
+
+
+class Examples(NamedTuple):
+    """Series on the scale of the network."""
+
+    inputs: Float[Array, "task time input"]
+    targets: Float[Array, "task time"]
+    known: Float[Array, "task time"]
+    """1 where there is a target, else 0."""
+
+
+def forecasts(
+    network: KalmanMemory, params: Params, data: Examples
+) -> tuple[Float[Array, "task time"], Float[Array, "task time"]]:
+    """The forecast of each target and its variance, of one filter."""
+
+    old = jnp.concatenate([data.inputs[:, :1], data.inputs[:, :-1]], axis=1)
+    gap = network.gap(params, old, data.inputs, jnp).at[:, 0].set(0.0)
+    by_time = jax.tree.map(
+        lambda part: jnp.moveaxis(part, 1, 0),
+        (network.seen(params, data.inputs, jnp), gap, data.targets[..., None], data.known),
+    )
+
+    def step(state, now):
+        seen, gap, y, known = now
+        state = state | network.advance(params, state, gap, jnp)
+        mean, variance = network.foresee(params, state, seen, jnp)
+        new = network.learn(params, state, seen, y, jnp)
+        told = known[:, None] > 0.5
+        state = {name: jnp.where(told, new[name], state[name]) for name in state}
+        return state, (mean[:, 0], variance[:, 0])
+
+    state = initial_state(network, params, (len(data.targets),), jnp)
+    state = {name: state[name] for name in ("mean", "covariance", "evidence")}
+    _, (mean, variance) = jax.lax.scan(step, state, by_time)
+    return mean.T, variance.T
+
+
+def surprise(
+    network: KalmanMemory, params: Params, state: State, example: tuple[Array, ...]
+) -> tuple[State, Array]:
+    """One example of streams side by side: the state after it, and minus the log density of its
+    target under the forecast. On a stream's first one the state begins anew.
+
+    Args:
+        example: inputs [stream, input], those before, target [stream, 1], whether it is known and
+            whether the example is the first [stream, 1], both 0 or 1.
+    """
+    x, old, y, known, first = example
+    fresh = initial_state(network, params, (len(x),), jnp)
+    state = {name: jnp.where(first > 0.5, fresh[name], state[name]) for name in state}
+    gap = (1.0 - first) * network.gap(params, old, x, jnp)
+    state = state | network.advance(params, state, gap, jnp)
+    seen = network.seen(params, x, jnp)
+    mean, variance = network.foresee(params, state, seen, jnp)
+    new = network.learn(params, state | {"evidence": mean}, seen, y, jnp)
+    state = {name: jnp.where(known > 0.5, new[name], state[name]) for name in state}
+    density = -0.5 * (jnp.log(2 * jnp.pi * variance) + (y - mean) ** 2 / variance)
+    return state, -density[:, 0]
+
+
+def likelihood_slope(
+    network: KalmanMemory, params: Params, data: Examples, weights: Float[Array, " task"]
+) -> Params:
+    """The gradient of minus the log likelihood of the tasks, each as often as it weighs."""
+    count, time = data.targets.shape
+    old = jnp.concatenate([data.inputs[:, :1], data.inputs[:, :-1]], axis=1)
+    first = jnp.broadcast_to(jnp.arange(time) < 1, (count, time))[..., None].astype(jnp.float32)
+    examples = (data.inputs, old, data.targets[..., None], data.known[..., None], first)
+    state = {
+        "mean": jnp.zeros((count, network.latent)),
+        "covariance": jnp.zeros((count, network.latent**2)),
+    }
+    step = partial(surprise, network)
+    share = weights[:, None] * data.known
+    done = kernels.error_and_gradient(step, params, state, examples, share)
+    if done is not None:
+        return done[1]
+
+    def total(params: Params) -> Array:
+        along = jax.tree.map(lambda part: jnp.moveaxis(part, 1, 0), examples)
+        _, each = jax.lax.scan(partial(step, params), state, along)
+        return jnp.sum(share * each.T)
+
+    return jax.grad(total)(params)
+
+
+class HyperPrior(NamedTuple):
+    """Independent normal distributions of weights; where the spread is 0 a weight stays."""
+
+    centre: Params
+    spread: Params
+    bend: Params
+    """Spread of the difference of neighbouring ramps, by basis function; 0 where there is none."""
+
+
+def hyper_prior(
+    network: KalmanMemory, candidate: Candidate, knots: dict[str, np.ndarray], varies: np.ndarray
+) -> HyperPrior:
+    """What is thought of the weights of one filter before the tasks are seen.
+
+    Args:
+        knots: "begin" and "slope" of the ramps.
+        varies: [input] whether it changes within tasks.
+    """
+    n, j, b, d = network.example_size, network.knots, network.basis_size, network.features
+    pairs = b - 1 - n * j
+    real = (knots["slope"] > 0).astype(float)  # ramps that are there
+    ramps = real.reshape(-1)
+    inner = np.repeat(varies, j) * ramps
+
+    def column(one: float, ramp: np.ndarray, pair: float) -> np.ndarray:
+        return np.concatenate([[one], ramp, np.full(pairs, pair)])
+
+    size = 1.0 / np.maximum(real.sum(axis=1), 1.0) ** 0.5
+    each = np.repeat(size, j)
+    centre = {name: np.zeros_like(value) for name, value in
+              network.init_params(np.random.default_rng(0)).items()}  # fmt: skip
+    spread = {name: np.zeros_like(value) for name, value in centre.items()}
+    bend = {name: np.zeros_like(centre[name]) for name in ("mean", "scale", "feature")}
+    centre["begin"], centre["slope"] = knots["begin"], knots["slope"]
+    spread["mean"][:, 0] = column(2.0, 2.0 * each * ramps, 0.5)
+    spread["scale"][:, 0] = column(0.0, 0.5 * each * ramps, 0.1)
+    bend["mean"][:, 0] = column(0.0, 0.7 * each, 0.0)
+    bend["scale"][:, 0] = column(0.0, 0.1 * each, 0.0)
+    on = np.arange(d) < candidate.features
+    for k in range(d):
+        free = k > 0 and on[k]
+        spread["feature"][:, k] = column(1.0 * on[k], 0.7 * each * inner * free, 0.1 * free)
+        bend["feature"][:, k] = column(0.0, candidate.rough * np.ones(n * j), 0.0)
+    centre["drift"][:] = np.where(on, -7.0, 2 * OFF)
+    spread["drift"][:] = np.where(on, 1.5, 0.0)
+    centre["gap"][0], spread["gap"][0] = -1.0, 1.0
+    centre["gap"][1:], spread["gap"][1:] = -2.0, 1.5
+    still = np.concatenate([[False], ~varies, ~varies])
+    centre["gap"][still], spread["gap"][still] = OFF, 0.0
+    for k, there in enumerate((candidate.level, candidate.velocity)):
+        for name, at, width in (("start", -1.5, 1.0), ("spread", -1.5, 1.0)):
+            centre[name][k], spread[name][k] = (at - k, width) if there else (OFF, 0.0)
+        centre["rate"][k], spread["rate"][k] = -1.5, 1.5 * there
+    centre["noise"][:], spread["noise"][:] = -4.0, 1.0
+    centre["low"][:], centre["high"][:], centre["temper"][:] = -1e3, 1e3, 1.0
+    return HyperPrior(centre, spread, bend)
+
+
+def begin(network: KalmanMemory, prior: HyperPrior, data: Examples, weights: Array) -> Params:
+    """Where a fit starts: the pooled curve by ridge regression, small random effects."""
+    params = {name: jnp.asarray(value, jnp.float32) for name, value in prior.centre.items()}
+    z = network.basis(params, data.inputs, jnp)
+    w = weights[:, None] * data.known
+    gram = jnp.einsum("nt,ntb,ntc->bc", w, z, z) / 0.1
+    right = jnp.einsum("nt,ntb,nt->b", w, z, data.targets) / 0.1
+    precision = jnp.where(prior.spread["mean"][:, 0] > 0, prior.spread["mean"][:, 0], 1e-4) ** -2.0
+    params["mean"] = jnp.linalg.solve(gram + jnp.diag(precision), right)[:, None]
+    n, j, d = network.example_size, network.knots, network.features
+    u = (jnp.arange(j) + 0.5) / j * 2 - 1
+    curves = jnp.zeros((network.basis_size, d))
+    for k in range(d):
+        slope = k * u ** max(k - 1, 0) * 2 / j  # of u^k, ramp by ramp
+        ramps = jnp.tile(slope, n) if k else jnp.zeros(n * j)
+        one = 1.0 if k == 0 else (-1.0) ** k
+        full = jnp.concatenate([jnp.array([one]), ramps, jnp.zeros(network.basis_size - 1 - n * j)])
+        curves = curves.at[:, k].set(0.3 / (1 + k) * full)
+    params["feature"] = jnp.where(prior.spread["feature"] > 0, curves, 0.0)
+    return params
+
+
+def improbability(network: KalmanMemory, prior: HyperPrior, params: Params) -> Array:
+    """Minus the log of the hyper-prior, up to a constant."""
+    total = jnp.float32(0.0)
+    for name, value in params.items():
+        sd = prior.spread[name]
+        z = (value - prior.centre[name]) / jnp.where(sd > 0, sd, 1.0)
+        total += 0.5 * jnp.sum(jnp.where(sd > 0, z, 0.0) ** 2)
+    n, j = network.example_size, network.knots
+    real = (params["slope"] > 0).astype(jnp.float32)
+    for name, sd in prior.bend.items():
+        shape = (n, j, -1)
+        value = params[name][1 : 1 + n * j].reshape(shape)
+        width = sd[1 : 1 + n * j].reshape(shape)
+        there = (real[:, 1:] * real[:, :-1])[..., None] * (width[:, 1:] > 0)
+        change = jnp.diff(value, axis=1) / jnp.where(width[:, 1:] > 0, width[:, 1:], 1.0)
+        total += 0.5 * jnp.sum(there * change**2)
+    return total
+
+
+@partial(jax.jit, static_argnames=("network", "steps"))
+def fit_many(
+    network: KalmanMemory,
+    priors: HyperPrior,
+    data: Examples,
+    weights: Float[Array, "fit task"],
+    steps: int = STEPS,
+) -> tuple[Params, Array, Array]:
+    """The most probable weights of each fit, and its forecasts with variances [fit, task, time].
+
+    Args:
+        network: of one filter.
+        priors: with a leading axis of fits.
+        weights: 1 for the tasks that a fit may see, 0 for others.
+    """
+    rate = optax.warmup_cosine_decay_schedule(0.0, RATE, 20, steps, 0.01 * RATE)
+    optimizer = optax.chain(
+        optax.scale_by_adam(b1=0.9, b2=0.98), optax.scale_by_learning_rate(rate)
+    )
+
+    def one(prior: HyperPrior, weight: Array):
+        params = begin(network, prior, data, weight)
+        seen = jnp.maximum(jnp.sum(weight[:, None] * data.known), 1.0)
+
+        def body(_, carry):
+            params, state = carry
+            unlikely = likelihood_slope(network, params, data, weight)
+            improbable = jax.grad(partial(improbability, network, prior))(params)
+            slope = {
+                name: jnp.where(
+                    prior.spread[name] > 0, jnp.nan_to_num(unlikely[name] + g) / seen, 0.0
+                )
+                for name, g in improbable.items()
+            }
+            change, state = optimizer.update(slope, state)
+            return optax.apply_updates(params, change), state
+
+        params, _ = jax.lax.fori_loop(0, steps, body, (params, optimizer.init(params)))
+        mean, variance = forecasts(network, params, data)
+        return params, mean, variance
+
+    return jax.vmap(one)(priors, weights)

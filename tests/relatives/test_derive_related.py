@@ -1,0 +1,151 @@
+"""A learner from a small table: against the truth, and only from the tasks it may see."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+import fixedweight as fw
+from fixedweight.errors import FamilyError
+from fixedweight.relatives import Relatives, explained, fit
+from fixedweight.relatives import derive as related
+
+TASKS, TIME, NOISE = 24, 8, 0.3
+COVARIANCE = np.array([[1.0, 0.3], [0.3, 0.5]])
+
+
+def drawn(seed=0, tasks=TASKS, missing=False):
+    """Lines with random intercept and slope around a known mean."""
+    rng = np.random.default_rng(seed)
+    x = np.tile(np.linspace(-1.0, 1.0, TIME), (tasks, 1))
+    w = rng.multivariate_normal([2.0, 1.0], COVARIANCE, tasks)
+    y = w[:, :1] + w[:, 1:] * x + NOISE * rng.normal(size=x.shape)
+    who = np.repeat(np.arange(tasks), TIME)
+    frame = pd.DataFrame({"who": who, "x": x.ravel(), "y": y.ravel()})
+    if missing:
+        frame.loc[3::7, "y"] = np.nan
+    return frame
+
+
+def table(frame):
+    return fw.read_table(frame, task="who", target="y", test=[0, 1, 2, 3], validation=[4, 5])
+
+
+@pytest.fixture(scope="module")
+def learner():
+    return fw.derive_related(table(drawn()))
+
+
+def best_linear(x, y):
+    """The predictions of the model that the lines were drawn from."""
+    f = np.stack([np.ones_like(x), x], axis=-1)
+    predictions = np.empty_like(y)
+    for t in range(TIME):
+        gain = f[t] @ COVARIANCE @ f[:t].T
+        total = f[:t] @ COVARIANCE @ f[:t].T + NOISE**2 * np.eye(t)
+        predictions[:, t] = f[t] @ [2.0, 1.0]
+        if t:
+            rest = y[:, :t] - f[:t] @ [2.0, 1.0]
+            predictions[:, t] += rest @ np.linalg.solve(total, gain)
+    return predictions
+
+
+def test_it_comes_near_the_best_linear_prediction(learner):
+    fresh = drawn(seed=1, tasks=400)
+    x, y = (fresh[name].to_numpy().reshape(400, TIME) for name in ("x", "y"))
+    found = learner.unroll(x[..., None], y[..., None])[0][..., 0]
+    exact = best_linear(x[0], y)
+    assert np.mean((found - y) ** 2) < 1.1 * np.mean((exact - y) ** 2)
+
+
+def test_test_tasks_are_not_looked_at(learner):
+    frame = drawn()
+    frame.loc[frame["who"] < 4, "y"] += 100.0
+    again = fw.derive_related(table(frame))
+    for name, value in learner.params.items():
+        np.testing.assert_array_equal(again.params[name], value)
+
+
+def test_it_survives_its_file_and_says_what_it_is_made_of(learner, tmp_path):
+    learner.save(tmp_path / "lines.safetensors")
+    again = fw.Learner.load(tmp_path / "lines.safetensors")
+    x, y = np.zeros((1, 3, 1)), np.ones((1, 3, 1))
+    np.testing.assert_array_equal(again.unroll(x, y)[0], learner.unroll(x, y)[0])
+    lines = explained(again.card)
+    assert len(lines) == 1 + related.MOST_TOLD
+    assert "share" in lines[1]
+
+
+def test_predictions_are_bounded_by_what_the_tasks_have_shown(learner):
+    wild = learner.unroll(np.full((1, 30, 1), 1e6), np.full((1, 30, 1), 1e6))[0]
+    y = drawn()["y"]
+    room = y.max() - y.min()
+    assert wild.min() > y.min() - room
+    assert wild.max() < y.max() + room
+
+
+def test_missing_targets_are_passed_over():
+    found = fw.derive_related(table(drawn(missing=True)))
+    assert found.flagged
+    x, y = np.linspace(-1, 1, TIME)[None, :, None], np.ones((1, TIME, 1))
+    y[0, 2:4] = np.nan
+    assert np.isfinite(found.unroll(x, y)[0]).all()
+
+
+def test_too_few_tasks_are_refused():
+    frame = drawn(tasks=4)
+    few = fw.read_table(frame, task="who", target="y", test=[0, 1], validation=[2])
+    with pytest.raises(FamilyError, match="at least 3 tasks to fit, got 2"):
+        fw.derive_related(few)
+
+
+def test_relatives_have_the_moments_of_the_filters(learner):
+    """Without extra spread draws have the mean and variance of the filters' first forecast."""
+    heads = learner.network.heads
+    family = Relatives(table(drawn()), learner, own=0.0, spread=0.0)
+    x = learner.scaling.scale_inputs(np.full((20_000, 1, 1), 0.5, dtype=np.float32))
+    y = np.asarray(family.draw(jax.random.key(0), jnp.asarray(x)))[:, 0]
+    params, network = learner.params, learner.network
+    state = network.init_state(params, (), np)
+    mean, variance = network.foresee(params, state, network.seen(params, x[0, 0], np), np)
+    share = np.exp(params["weight"]).reshape(heads)
+    expected = share @ mean
+    assert abs(y.mean() - expected) < 0.03
+    total = share @ (variance + mean**2) - expected**2
+    np.testing.assert_allclose(y.var(), total, rtol=0.05)
+
+
+def test_relatives_can_be_trained_on_from_the_fit(learner):
+    family = Relatives(table(drawn()), learner)
+    fw_schedule = fw.Schedule((fw.Stage(TIME, 16, 3),), learning_rate=1e-9, optimizer="adam")
+    start = dict(learner.params)
+    small = replace(learner.network)
+    found = fw.derive_seeds(family, small, schedule=fw_schedule, start=start, seeds=1)[0]
+    for name, value in start.items():
+        np.testing.assert_allclose(found.params[name], value, atol=1e-6)
+
+
+def test_the_likelihood_s_slope_is_that_of_the_scan(monkeypatch):
+    network = fw.networks.KalmanMemory(
+        heads=1, features=1, knots=2, input_size=2, output="linear"
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    start = network.init_params(rng)
+    params = {name: jnp.asarray(value, jnp.float32) for name, value in start.items()}
+    known = rng.uniform(size=(5, 6)) < 0.8
+    drawn = (rng.normal(size=(5, 6, 1)), rng.normal(size=(5, 6)), known)
+    data = fit.Examples(*(jnp.asarray(part, jnp.float32) for part in drawn))
+    weights = jnp.asarray([1.0, 1.0, 0.0, 1.0, 1.0])
+    compiled = fit.likelihood_slope(network, params, data, weights)
+    monkeypatch.setenv("FIXEDWEIGHT_KERNELS", "0")
+    plain = fit.likelihood_slope(network, params, data, weights)
+    for name, value in plain.items():
+        np.testing.assert_allclose(compiled[name], value, rtol=2e-3, atol=2e-3, err_msg=name)
+
+
+def test_series_beyond_the_most_are_left_out_of_the_fit(monkeypatch):
+    monkeypatch.setattr(related, "MOST_TASKS", 5)
+    assert len(related._known_tasks(table(drawn()), 0)) == 5
