@@ -18,7 +18,7 @@ from fixedweight.gradients.gradient import Gradient
 from fixedweight.gradients.unroll import Carry
 from fixedweight.networks import Network
 
-POINTS = 4
+POINTS = 64
 """Random points at which a pattern is looked at; an entry that is zero at all of them is taken to
 be zero everywhere."""
 

@@ -166,7 +166,8 @@ class KalmanMemory(Paired):
     def warped(self, params: Params, ramps: Any, xp: Any) -> Any:
         """Each input on an axis from 0 to 2 where its ramps are evenly spaced: [..., input]. Ramps
         without a slope are none."""
-        count = xp.where(params["slope"] > 0.0, 1.0, 0.0).sum(axis=-1)
+        slope = params["slope"]
+        count = xp.where(slope > 0.0, xp.ones_like(slope), 0.0).sum(axis=-1)
         return 2.0 * ramps.sum(axis=-1) / xp.maximum(count, 1.0)
 
     def gap(self, params: Params, old: Any, new: Any, xp: Any) -> Any:
