@@ -18,6 +18,7 @@ from fixedweight.networks import (
     Alternating,
     Gaussian,
     Jordan,
+    KalmanMemory,
     LeastSquaresMemory,
     PreviousError,
     Quantiles,
@@ -233,6 +234,36 @@ def test_a_table(tmp_path, command, small, unchecked):
     )
     assert (code, err) == (0, "")
     assert "96 rows, 8 tasks" in out
+
+
+def test_a_table_alone_is_fitted_by_filters_and_says_what_was_chosen(tmp_path, command, small):
+    drawn_table().to_csv(tmp_path / "rows.csv", index=False)
+    table = ("--table", "rows.csv", "--task", "who", "--target", "effect", "--order", "day")
+    code, out, err = command("derive", *table, "--columns", "dose [mg]")
+    assert (code, err) == (0, "")
+    learner = Learner.load("rows.safetensors")
+    assert isinstance(learner.network, KalmanMemory)
+    shares = [one["share"] for one in learner.card["derivation"]["structures"]]
+    assert sum(shares) == pytest.approx(1.0, abs=0.01)
+    assert learner.network.heads == sum(share > 0 for share in shares)
+    for share in filter(None, shares):
+        assert f"share {share:.2f}" in out
+    assert_png(tmp_path / "rows.png")
+
+
+@pytest.mark.parametrize("option", [("--spread", "quantiles"), ("--seeds", 2), ("--hidden", 3)])
+def test_a_table_with_an_option_of_training_is_not(
+    tmp_path, command, unchecked, monkeypatch, option
+):
+    def stop(family, network, *rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("fixedweight.training.derive"), "_Run", stop)
+    drawn_table().to_csv(tmp_path / "rows.csv", index=False)
+    table = ("--table", "rows.csv", "--task", "who", "--target", "effect", "--order", "day")
+    code, out, _ = command("derive", *table, "--columns", "dose [mg]", *option)
+    assert code == 130
+    assert "fitting filters" not in out
 
 
 def test_a_simulator(tmp_path, command, small, unchecked):

@@ -130,7 +130,7 @@ def derive(
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
-    sizes = (network, cells, block_size, hidden, second, learning_rate)
+    sizes = (network, cells, block_size, hidden, second, learning_rate, spread)
     usual = (gate_sources, supplement, presentation, gradient, effort, seeds)
     if (
         isinstance(chosen, Table)
