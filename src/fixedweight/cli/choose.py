@@ -174,9 +174,12 @@ def network(
             )
         sizes: dict[str, Any] = {} if hidden is None else {"hidden": hidden}
         usual = default_network(family)
-        if name is None or PLAIN[name] is type(usual):
-            return replace(usual, **sizes)
-        return PLAIN[name](**sizes)
+        kind = type(usual) if name is None else PLAIN[name]
+        if sizes and "hidden" not in {field.name for field in fields(kind)}:
+            raise InputError(
+                f"Expected no --hidden with {kind.__name__}, which has none; leave it out."
+            )
+        return replace(usual, **sizes) if kind is type(usual) else kind(**sizes)
     four_layers = family.name == "quadratic"
     cells = cells if cells is not None else 12 if four_layers else 6
     block_size = 1 if block_size is None else block_size

@@ -80,8 +80,8 @@ class KalmanMemory(Paired):
         edges = np.linspace(-2.0, 2.0, self.knots + 1)
         near = 0.3 * basis**-0.5
         return {
-            "begin": edges[:-1] + rng.uniform(-0.1, 0.1, (n, self.knots)),
-            "slope": self.knots / 4.0 * rng.uniform(0.9, 1.1, (n, self.knots)),
+            "begin": rng.uniform(edges[:-1] - 0.1, edges[:-1] + 0.1, (n, self.knots)),
+            "slope": rng.uniform(0.225 * self.knots, 0.275 * self.knots, (n, self.knots)),
             "mean": rng.uniform(-near, near, (basis, count)),
             "scale": rng.uniform(-near, near, (basis, count)),
             "feature": rng.uniform(-1.0, 1.0, (basis, count * self.features)),

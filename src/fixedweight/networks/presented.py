@@ -98,10 +98,12 @@ class PreviousError(Presented):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if isinstance(self.network, PreviousError):
+            raise NetworkError("Expected a network that is told its error once, got it twice.")
         if isinstance(self.network, Presented) and not isinstance(self.network, Alternating):
             raise NetworkError(
                 "Expected a plain network or an Alternating in PreviousError, got "
-                f"{type(self.network).__name__}. Wrap them the other way round, each once."
+                f"{type(self.network).__name__}. Wrap them the other way round."
             )
 
     def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
