@@ -133,7 +133,13 @@ def assert_equals_the_reference(stack, rule, stage, x, y, seed=0):
     expected = run(stack, rule, weights, x[0], y[0])
     assert np.abs(expected).max() < 1e3
     network = compile_rule(stack, rule, stage, weights=weights)
-    assert np.abs(predictions(network, x, y)[0] - expected).max() < 1e-10
+    # some rules on some stacks magnify rounding without end: no more than the reference does
+    rng = np.random.default_rng(seed)
+    nudged = (v[0] * (1.0 + 1e-15 * rng.choice([-1.0, 1.0], v[0].shape)) for v in (x, y))
+    rounding = np.abs(run(stack, rule, weights, *nudged) - expected).max(axis=1)
+    error = np.abs(predictions(network, x, y)[0] - expected).max(axis=1)
+    assert (error < 1e-10 + 10.0 * np.maximum.accumulate(rounding)).all()
+    assert error[:100].max() < 1e-10
 
 
 @pytest.mark.parametrize(("b0", "slope", "widest"), [(WIDE, 2.0, 0.04), (SHARP, 4.0, 0.1)])
