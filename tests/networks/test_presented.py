@@ -73,7 +73,7 @@ def outputs(network, params, inputs):
 def as_inputs(network, x, y, told):
     """What a network is shown: data, what is told, flag."""
     rows = []
-    for t in range(TIME):
+    for t in range(len(x)):
         source = t - 1 - network.delay
         arrived = source >= 0 and told[source]
         target = y[source] if arrived else np.zeros(network.target_size)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from test_presented import as_inputs
 
 from fixedweight import Learner, OnlineEstimator
 from fixedweight.errors import InputError, NetworkError
@@ -40,17 +41,6 @@ def drawn(wrap, within=WITHIN[0], *, data=2, targets=1, delay=0, flagged=False, 
     return network, params
 
 
-def shown(network, x, y, told):
-    """What a network is shown: data, what is told, flag."""
-    rows = []
-    for t in range(TIME):
-        source = t - 1 - network.delay
-        arrived = source >= 0 and told[source]
-        target = y[source] if arrived else np.zeros(network.target_size)
-        rows.append(np.concatenate([x[t], target, [float(arrived)] * network.flagged]))
-    return np.array(rows)
-
-
 @pytest.mark.parametrize(
     ("within", "delay", "flagged", "targets"),
     list(product(WITHIN, (0, 2), (False, True), (1, 2))),
@@ -61,7 +51,7 @@ def test_gaussian_is_its_definition(within, delay, flagged, targets):
     rng = np.random.default_rng(5)
     x, y = rng.normal(size=(TIME, 2)), 3.0 * rng.normal(size=(TIME, targets))
     told = rng.random(TIME) < (0.6 if flagged else 1.1)
-    inputs = shown(network, x, y, told)
+    inputs = as_inputs(network, x, y, told)
     inner, state = network.network, initial_state(network, params, (), np)
     inside, strange, past = initial_state(inner, params, (), np), 0.0, []
     most = 0.0

@@ -83,8 +83,8 @@ def run(
             estimator.learn_one(x[row], y_told)
     print_rows(_error_rows(predictions - y[:, 0], example))
     console.print(f"{len(frame)} rows, {len(labels)} task{'s' if len(labels) > 1 else ''}")
-    if ends is not None:
-        known = ~np.isnan(y[:, 0])
+    known = ~np.isnan(y[:, 0])
+    if ends is not None and known.any():
         inside = ((ends[:, 0] <= y[:, 0]) & (y[:, 0] <= ends[:, 1]))[known]
         console.print(f"targets within 90 % intervals: {100 * inside.mean():.1f} %")
     if alarm:

@@ -21,27 +21,23 @@ def coverage(learner: Learner, trial: Trial) -> dict[str, Any]:
     if not isinstance(learner.network, Uncertain):
         return {}
     stream, units = trial.stream, trial.units
-    inside, width, strange = [], [], []
-    for t, (state, prediction) in enumerate(
-        learner.steps(stream.inputs, stream.targets, stream.revealed)
-    ):
-        low, high = learner.interval(state, prediction, COVERAGE)
-        target = stream.targets[:, t]
-        inside.append(((low <= target) & (target <= high)).mean(axis=-1))
-        width.append((high - low).sum(axis=-1))
-        strange.append(state.get("strange", np.zeros((len(target), 1)))[:, 0])
-    within = np.stack(inside, axis=1)
+    alarmed = "strange" in learner.initial_state()
+    names = ("spread", "strange") if alarmed else ("spread",)
+    predictions, state = recorded(learner, stream, names)
+    low, high = learner.interval(state, predictions, COVERAGE)
+    within = ((low <= stream.targets) & (stream.targets <= high)).mean(axis=-1)
     parts = {
         "all": None,
         f"first {FIRST}": units.example < FIRST,
         "after": units.example >= FIRST,
     }
-    alarms = {"alarms": float((np.max(strange, axis=0) > 1.0).mean())}
-    return {
+    found = {
         "coverage": {name: plain(units.mean(within, part)) for name, part in parts.items()},
-        "width": plain(units.mean(np.stack(width, axis=1))),
-        **(alarms if "strange" in learner.initial_state() else {}),
+        "width": plain(units.mean((high - low).sum(axis=-1))),
     }
+    if alarmed:
+        found["alarms"] = float((state["strange"].max(axis=(1, 2)) > 1.0).mean())
+    return found
 
 
 def alarms(learner: Learner, family: TaskFamily, streams: int = 1000, seed: int = 0) -> np.ndarray:
@@ -67,6 +63,19 @@ def alarms(learner: Learner, family: TaskFamily, streams: int = 1000, seed: int 
         return part.judge(key, streams)._replace(tasks=())
 
     stream = drawn(draw, jax.random.key(seed))
-    steps = learner.steps(stream.inputs, stream.targets, stream.revealed)
-    strange = np.stack([state["strange"][:, 0] for state, _ in steps], axis=1)
-    return (np.maximum.accumulate(strange, axis=1) > 1.0).mean(axis=0)
+    _, state = recorded(learner, stream, ("strange",))
+    return (np.maximum.accumulate(state["strange"][..., 0], axis=1) > 1.0).mean(axis=0)
+
+
+def recorded(
+    learner: Learner, stream: Stream, names: tuple[str, ...]
+) -> tuple[np.ndarray, dict[str, Any]]:
+    """Predictions [batch, time, target], and parts of the state [batch, time, numbers]."""
+    predictions, parts = [], {name: [] for name in names}
+    for state, prediction in learner.steps(stream.inputs, stream.targets, stream.revealed):
+        predictions.append(prediction)
+        for name in names:
+            parts[name].append(state[name])
+    return np.stack(predictions, axis=1), {
+        name: np.stack(values, axis=1) for name, values in parts.items()
+    }

@@ -99,10 +99,10 @@ LEARNERS = {
 def made(name: str) -> Learner:
     one = LEARNERS[name]
     learner = derive(one.family, one.network, **one.settings, on_progress=shown)
-    derivation = {k: v for k, v in learner.card["derivation"].items() if k != "history"}
+    derivation = learner.card["derivation"]
     card = {
         "family": learner.card["family"],
-        "derivation": {**derivation, "history": learner.card["derivation"]["history"][-1:]},
+        "derivation": {**derivation, "history": derivation["history"][-1:]},
         "evaluation": evaluate(learner, one.family),
         "range": one.range,
     }

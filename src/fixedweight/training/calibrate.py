@@ -1,13 +1,13 @@
 """After training: intervals that hold as often as they say, and an alarm that is seldom false."""
 
 from dataclasses import replace
-from typing import Any
 
-import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from fixedweight.families import Stream, TaskFamily
+from fixedweight.evaluation.spread import recorded
+from fixedweight.evaluation.trial import drawn
+from fixedweight.families import TaskFamily
 from fixedweight.learner import Learner
 from fixedweight.networks import Uncertain
 
@@ -26,11 +26,10 @@ def calibrated(learner: Learner, family: TaskFamily, key: PRNGKeyArray) -> Learn
         return learner
     part = family.part("validation")
     streams = SWITCHING if part.switches else min(STREAMS, EXAMPLES // part.examples)
-    draw = jax.jit(lambda key: part.judge(key, max(20, streams))._replace(tasks=()))
-    stream = jax.tree.map(np.asarray, draw(key))
+    stream = drawn(lambda key: part.judge(key, max(20, streams))._replace(tasks=()), key)
     mean, parts = recorded(learner, stream, ("spread",))
     scored = stream.scored
-    away = (stream.targets - mean)[scored] / np.asarray(learner.scaling.target_scale)
+    away = (np.asarray(stream.targets) - mean)[scored] / np.asarray(learner.scaling.target_scale)
     params = network.calibrated(learner.params, away, parts["spread"][scored])
     learner = replace(learner, params=params)
     if "alarm" not in learner.params:
@@ -40,17 +39,3 @@ def calibrated(learner: Learner, family: TaskFamily, key: PRNGKeyArray) -> Learn
     threshold = np.quantile(highest, 1.0 - FALSE_ALARMS, method="higher")
     alarm = learner.params["alarm"] / np.maximum(threshold, 1e-3)
     return replace(learner, params={**learner.params, "alarm": alarm})
-
-
-def recorded(
-    learner: Learner, stream: Stream, names: tuple[str, ...]
-) -> tuple[np.ndarray, dict[str, Any]]:
-    """Predictions [batch, time, target], and parts of the state [batch, time, numbers]."""
-    predictions, parts = [], {name: [] for name in names}
-    for state, prediction in learner.steps(stream.inputs, stream.targets, stream.revealed):
-        predictions.append(prediction)
-        for name in names:
-            parts[name].append(state[name])
-    return np.stack(predictions, axis=1), {
-        name: np.stack(values, axis=1) for name, values in parts.items()
-    }
