@@ -5,6 +5,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from fixedweight.parts import Record, markdown, spread
@@ -167,9 +168,11 @@ def changes(
 
 def draw(records: dict[str, Record], figure: Figure) -> None:
     """Error by example, the median network of each kind, and the oracle's."""
-    figure.set_size_inches(7, 4.5)
+    figure.set_size_inches(9, 4.5)
     axes = figure.subplots()
     oracle = next(iter(records.values()))["oracle"]
+    # twenty hues for what is measured, which may be as many networks and rivals
+    axes.set_prop_cycle(color=[colormaps["tab20"](i) for i in range(20)])
     for name, record in records.items():
         curves = [seed["by_example"] for seed in record["seeds"]]
         axes.plot(np.nanmedian(np.array(curves, dtype=float), axis=0), label=name)
@@ -178,7 +181,7 @@ def draw(records: dict[str, Record], figure: Figure) -> None:
     variance = next(iter(records.values()))["variance"]
     axes.set(xlabel="examples seen", ylabel="squared error", yscale="log")
     axes.set_ylim(bottom=1e-6 * variance)
-    axes.legend(fontsize=7)
+    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1.01, 1.0))
 
 
 def _figures(record: Record) -> dict[str, float | None]:
