@@ -5,16 +5,15 @@ from dataclasses import replace
 import pytest
 from matplotlib.figure import Figure
 
-from fixedweight.reproduce import probing
-from fixedweight.reproduce.probing import PART
+from fixedweight.reproduce.probing import PART, measured, shown
 
 
 @pytest.fixture(scope="module")
 def records(drawn_work):
     with pytest.MonkeyPatch.context() as patch:
-        for name, (family, network, schedule) in list(probing.LEARNERS.items()):
+        for name, (family, network, schedule) in list(measured.LEARNERS.items()):
             small = replace(network, blocks=2, hidden=1, second=min(network.second, 2))
-            patch.setitem(probing.LEARNERS, name, (family, small, schedule))
+            patch.setitem(measured.LEARNERS, name, (family, small, schedule))
         return {name: cell(drawn_work) for name, cell in PART.cells(True).items()}
 
 
@@ -42,7 +41,7 @@ def test_text_and_figure_take_what_there_is(records):
 def test_a_code_is_read_as_entries_of_the_truth_table():
     tasks = [[a, b, c, d] for a in (0, 1) for b in (0, 1) for c in (0, 1) for d in (0, 1)]
     codes = [[d, 1 - b, a ^ c] for a, b, c, d in tasks]
-    said = probing._meanings(
+    said = shown.meanings(
         {"tasks": tasks, "codes": codes, "units": ["cells[4]", "cells[0]", "cells[2]"]}
     )
     assert said == [
