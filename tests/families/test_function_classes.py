@@ -38,7 +38,7 @@ def tasks_of(family, count=20_000, seed=0):
 def test_the_prior_is_that_of_the_tasks(family):
     drawn = np.asarray(tasks_of(family), dtype=float)
     rows = drawn.reshape(len(drawn), -1, drawn.shape[-1])[:, 0]  # of each number of a target alike
-    mean, covariance, gaussian = family.prior()
+    mean, covariance, gaussian, _ = family.prior()
     error = rows.std(axis=0) / len(rows) ** 0.5
     if getattr(family, "scale", None) == "task":  # symmetric by the mirror images
         error = error + 2e-3

@@ -32,7 +32,7 @@ def leaderboard(
     require("jax", "train")
     from fixedweight.evaluation.rivals import LIBRARIES, RIVALS
     from fixedweight.leaderboard import FAMILIES, NETWORKS, board, changes, part
-    from fixedweight.parts import load, measure, shown
+    from fixedweight.parts import load, measure, results_folder, shown
 
     judged = (*NETWORKS, *RIVALS)
     for what, given, known in (("families", families, FAMILIES), ("networks", network, judged)):
@@ -43,10 +43,7 @@ def leaderboard(
         if set(network or RIVALS) & set(RIVALS):
             for library in LIBRARIES:  # before hours of work, not after
                 require(library, "leaderboard")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"Expected a folder for results, got {folder}: {error}.") from error
+        results_folder(folder)
         for one in chosen:
             with console.status("") as status:
                 measure(one, folder, quick, status.update, console.print, network)

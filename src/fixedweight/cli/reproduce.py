@@ -24,17 +24,14 @@ def reproduce(
     """
     for module in ("jax", "sklearn", "evosax"):
         require(module, "reproduce")
-    from fixedweight.parts import measure, shown
+    from fixedweight.parts import measure, results_folder, shown
     from fixedweight.reproduce import PARTS
 
     unknown = [name for name in parts or () if name not in PARTS]
     if unknown:
         raise InputError(f"Expected parts among {', '.join(PARTS)}, got {', '.join(unknown)}.")
     if not show:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"Expected a folder for results, got {folder}: {error}.") from error
+        results_folder(folder)
     for name in parts or PARTS:
         part = PARTS[name]
         console.print(part.title, style="bold")

@@ -74,4 +74,4 @@ class LinearDynamics(LinearFamily):
 
     def prior(self) -> Prior:
         variance = (1.0 - self.noise**2) / self.inputs  # of an entry of an orthogonal matrix
-        return Prior(np.zeros(self.inputs), variance * np.eye(self.inputs))
+        return Prior(np.zeros(self.inputs), variance * np.eye(self.inputs), noise=self.noise**2)

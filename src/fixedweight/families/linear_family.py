@@ -12,12 +12,14 @@ from fixedweight.families.family import Family
 
 
 class Prior(NamedTuple):
-    """The first two moments of a task's parameters."""
+    """The first two moments of a task's parameters, and the noise that the family adds itself."""
 
     mean: Float[np.ndarray, " feature"]
     covariance: Float[np.ndarray, "feature feature"]
     gaussian: bool = False
     """Whether they are all: least squares from these moments is then the Bayes predictor."""
+    noise: float = 0.0
+    """Variance of the noise in a target, that of a `Noisy` family aside."""
 
 
 @dataclass(frozen=True)

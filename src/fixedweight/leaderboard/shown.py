@@ -205,8 +205,10 @@ def _beyond(record: Record) -> list[float | None]:
     return [_value(seed["long"]["rest"]) for seed in record["seeds"] if seed["long"]]
 
 
-def _ratios(record: Record) -> list[float]:
-    return [seed["ratio"]["value"] for seed in record["seeds"] if seed["ratio"]]
+def _ratios(record: Record) -> list[float | None]:
+    """Errors over the oracle's, one a seed, None where an error is not finite; none at all where no
+    oracle is known."""
+    return [_value(seed["ratio"]) for seed in record["seeds"]] if record["oracle"] else []
 
 
 def _value(estimate: Record | None) -> float | None:

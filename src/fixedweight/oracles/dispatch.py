@@ -9,7 +9,6 @@ import numpy as np
 from fixedweight.families import (
     Boolean,
     Late,
-    LinearDynamics,
     LinearFamily,
     Missing,
     Noisy,
@@ -95,13 +94,12 @@ def _linear(
     """Least squares from the prior that the family names, exact if that is Gaussian."""
     if switching and delay:
         return None
-    (mean, covariance, gaussian), features = family.prior(), values_of(family)
+    (mean, covariance, gaussian, own), features = family.prior(), values_of(family)
     exact = gaussian and (switching is None or switching.hazard is not None)
     said: dict[str, Any] = {"kind": "exact" if exact else "bound from above"}
     said["note"] = f"{'Mixture over run lengths of least' if switching else 'Least'} squares from "
     said["note"] += "the prior" + (", which is Gaussian." if gaussian else "'s moments.")
-    if isinstance(family, LinearDynamics):
-        noise += family.noise**2
+    noise += own
     one = (
         RunLengths(features, mean, covariance, switching.chance, noise, **said)
         if switching
@@ -188,7 +186,7 @@ def quadratic_least_squares(
     family: Quadratic, *, noise: float = 0.0, delay: int = 0
 ) -> LeastSquares:
     """The best predictor linear in the targets, from the moments of the scaled coefficients."""
-    mean, covariance, _ = family.prior()
+    mean, covariance = family.prior()[:2]
     return LeastSquares(
         partial(monomial_values, subsets=monomials(family.inputs)),
         mean,

@@ -3,7 +3,7 @@ and the leaderboard are made of."""
 
 from fixedweight.parts.judged import derive_and_judge, kept, markdown, spread
 from fixedweight.parts.part import Cell, Part, Record, Work
-from fixedweight.parts.run import load, measure, publish, shown
+from fixedweight.parts.run import load, measure, publish, results_folder, shown
 
 __all__ = [
     "Cell",
@@ -16,6 +16,7 @@ __all__ = [
     "markdown",
     "measure",
     "publish",
+    "results_folder",
     "shown",
     "spread",
 ]

@@ -11,10 +11,22 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from fixedweight.errors import LearnerFileError
+from fixedweight.errors import InputError, LearnerFileError
 from fixedweight.parts.part import Part, Record, Work
 
 QUICK = "A quick run: few updates and seeds, to see that all works. Its figures say little."
+
+
+def results_folder(folder: Path) -> None:
+    """Make the folder where results are kept, unless it is there.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"Expected a folder for results, got {folder}: {error}.") from error
 
 
 def results_file(part: Part, folder: Path, quick: bool) -> Path:
