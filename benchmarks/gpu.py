@@ -106,8 +106,10 @@ def compile_all(pool: ThreadPoolExecutor) -> Compiled:
     wanted += [(name, *CHECK_SHAPE, 0, "highest") for name in NETS]
     found = {key: pool.submit(scanned, NETS[key[0]], *key[1:]) for key in dict.fromkeys(wanted)}
     for name, network in NETS.items():
-        for threads in BLOCKS[name]:
-            pool.submit(prepared, source(network).text, threads)
+        with guarded(f"the C of {name}"):
+            text = source(network).text
+            for threads in BLOCKS[name]:
+                pool.submit(prepared, text, threads)
     return found
 
 

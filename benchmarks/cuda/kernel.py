@@ -19,6 +19,9 @@ from fixedweight.kernels.generate import Leaves, Source, generate
 from fixedweight.networks import Network, initial_state
 
 HERE = Path(__file__).parent
+MOST_UNROLLED = 35_000
+"""Characters of C; unrolled, longer ones would not stay in a card's instruction cache, and take
+minutes to compile. What their loops index lies in a thread's local memory."""
 
 
 def source(network: Network) -> Source:
@@ -60,10 +63,22 @@ def cuda(text: str, threads: int) -> str:
     steps = steps.replace("static void ", "static __device__ __forceinline__ void ")
     steps = re.sub(r"(?:const )?V \*restrict T\b", "const Along T", steps)
     steps = re.sub(r"V \*restrict R\b", "const Beside R", steps)
-    steps = steps.replace("for (int ", '_Pragma("unroll") for (int ')
+    how = "unroll" if len(steps) < MOST_UNROLLED else "unroll 1"
+    steps = steps.replace("for (int ", f'_Pragma("{how}") for (int ')
     steps = re.sub(r"static __device__ const int (\w+_sizes)", r"static constexpr int \1", steps)
     lane, streams = ((HERE / name).read_text() for name in ("lane.cuh", "streams.cuh"))
-    return f"#define THREADS {threads}\n{head}{lane}{steps}{streams}"
+    each = "".join(_each(text, name) for name in ("state", "inputs", "outputs"))
+    return f"#define THREADS {threads}\n{head}{lane}{each}{steps}{streams}"
+
+
+def _each(text: str, name: str) -> str:
+    """A macro that does the same with every number of a stream's arrays of that name."""
+    found = re.search(rf"int {name}_sizes\[\] = {{(.*?)}}", text)
+    assert found
+    leaves = [int(size) for size in found[1].split(",")]
+    numbers = [(leaf, k, size) for leaf, size in enumerate(leaves) for k in range(size)]
+    calls = " ".join(f"do_({n}, {', '.join(map(str, of))})" for n, of in enumerate(numbers))
+    return f"#define EACH_{name.upper().removesuffix('S')}(do_) {calls}\n"
 
 
 def sizes(text: str) -> dict[str, int]:
@@ -90,7 +105,10 @@ def _on_card(values: Any) -> Any:
     """An array of JAX or NumPy as one of CuPy, without a copy where it is on the card."""
     import cupy
 
-    return cupy.from_dlpack(values) if isinstance(values, jax.Array) else cupy.asarray(values)
+    try:
+        return cupy.from_dlpack(jax.block_until_ready(values))
+    except Exception:  # what can be shared differs by version; only the start depends on it
+        return cupy.asarray(np.asarray(values))
 
 
 class Fused:

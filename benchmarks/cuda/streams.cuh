@@ -1,4 +1,7 @@
-/* Whole streams, forward and back in one launch: a thread holds a stream's state in registers, a
+/* EACH_STATE(do), EACH_INPUT(do), EACH_OUTPUT(do) are do(number, array, its number, numbers in it)
+   for every number of a stream's arrays, so that all indices are known when this is compiled.
+
+   Whole streams, forward and back in one launch: a thread holds a stream's state in registers, a
    block's threads share the weights. The tape lies in the card's memory, neighbours side by side.
    The gradient of a weight matrix is summed over a block's streams at every step: each thread keeps
    a tile of it in registers and adds the products of its share of the streams. */
@@ -7,11 +10,6 @@
 #define TILES (NG / (ROWS * COLUMNS))
 #define SPLIT (TILES <= THREADS / 8 ? 8 : TILES <= THREADS / 4 ? 4 : TILES <= THREADS / 2 ? 2 : 1)
 #define ROUNDS ((TILES * SPLIT + THREADS - 1) / THREADS)
-
-/* The numbers of several arrays of one stream, [place][sizes...], one after another */
-#define EACH_LEAF(count, sizes, statement) \
-    { int at_ = 0; _Pragma("unroll") for (int a_ = 0; a_ < count; a_++) { \
-        _Pragma("unroll") for (int k_ = 0; k_ < sizes[a_]; k_++) { statement; } at_ += sizes[a_]; } }
 
 extern "C" __global__ void __launch_bounds__(THREADS) pullback(
         const float *const *in, float *const *out, float *tape, float *partial, int batch, int length) {
@@ -41,22 +39,23 @@ extern "C" __global__ void __launch_bounds__(THREADS) pullback(
     const long long step = (NS + NT) * wide;
 
     float S[LEAST(NS)], N[LEAST(NS)], X[LEAST(NX)], Y[LEAST(NY)];
-    EACH_LEAF(N_STATE, state_sizes, S[at_ + k_] = states[a_][stream * state_sizes[a_] + k_])
+#define BEGIN(n, a, k, size) S[n] = states[a][stream * size + k];
+#define INPUT(n, a, k, size) X[n] = inputs[a][(stream * length + t) * size + k];
+#define OUTPUT(n, a, k, size) if (real) outputs[a][(stream * length + t) * size + k] = Y[n];
+#define END(n, a, k, size) if (real) new_states[a][stream * size + k] = S[n];
+    EACH_STATE(BEGIN)
     for (int t = 0; t < length; t++) {
-        EACH_LEAF(N_INPUTS, inputs_sizes,
-                  X[at_ + k_] = inputs[a_][(stream * length + t) * inputs_sizes[a_] + k_])
+        EACH_INPUT(INPUT)
         float *here = own + t * step;
+        asm volatile("" ::: "memory"); /* weights are read anew, not kept in registers */
 #pragma unroll
         for (int k = 0; k < NS; k++) here[k * wide] = S[k];
         taped(params, uniform, X, S, N, M, Y, Along{here + NS * wide, wide});
-        if (real)
-            EACH_LEAF(N_OUTPUTS, outputs_sizes,
-                      outputs[a_][(stream * length + t) * outputs_sizes[a_] + k_] = Y[at_ + k_])
+        EACH_OUTPUT(OUTPUT)
 #pragma unroll
         for (int k = 0; k < NS; k++) S[k] = N[k];
     }
-    if (real)
-        EACH_LEAF(N_STATE, state_sizes, new_states[a_][stream * state_sizes[a_] + k_] = S[at_ + k_])
+    EACH_STATE(END)
 
     float after[LEAST(NS)], before[LEAST(NS)], DX[LEAST(NX)], A[LEAST(NA)];
     float acc[LEAST(ROUNDS)][ROWS][COLUMNS];
@@ -84,16 +83,17 @@ extern "C" __global__ void __launch_bounds__(THREADS) pullback(
 #pragma unroll
             for (int j = 0; j < COLUMNS; j++) acc[r][i][j] = 0.0f;
     }
-    EACH_LEAF(N_STATE, state_sizes,
-              after[at_ + k_] = real ? d_states[a_][stream * state_sizes[a_] + k_] : 0.0f)
+#define D_STATE(n, a, k, size) after[n] = real ? d_states[a][stream * size + k] : 0.0f;
+#define D_OUTPUT(n, a, k, size) Y[n] = real ? d_outputs[a][(stream * length + t) * size + k] : 0.0f;
+#define D_OLD(n, a, k, size) if (real) d_old[a][stream * size + k] = after[n];
+    EACH_STATE(D_STATE)
 #pragma unroll
     for (int k = 0; k < NS; k++) N[k] = S[k];
     for (int t = length - 1; t >= 0; t--) {
-        EACH_LEAF(N_INPUTS, inputs_sizes,
-                  X[at_ + k_] = inputs[a_][(stream * length + t) * inputs_sizes[a_] + k_])
-        EACH_LEAF(N_OUTPUTS, outputs_sizes, Y[at_ + k_] =
-                  real ? d_outputs[a_][(stream * length + t) * outputs_sizes[a_] + k_] : 0.0f)
+        EACH_INPUT(INPUT)
+        EACH_OUTPUT(D_OUTPUT)
         float *here = own + t * step;
+        asm volatile("" ::: "memory"); /* weights are read anew, not kept in registers */
 #pragma unroll
         for (int k = 0; k < NS; k++) S[k] = here[k * wide];
         pulled(params, uniform, X, S, N, M, Along{here + NS * wide, wide}, after, Y, before, DX,
@@ -121,8 +121,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) pullback(
         }
         __syncthreads();
     }
-    if (real)
-        EACH_LEAF(N_STATE, state_sizes, d_old[a_][stream * state_sizes[a_] + k_] = after[at_ + k_])
+    EACH_STATE(D_OLD)
 
     /* the block's gradient: sums over its threads, in one order */
     float *gradient = params; /* no longer needed */
