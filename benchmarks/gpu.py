@@ -118,8 +118,8 @@ CHECK_SHAPE = (200, 32)
 VARIANTS = {
     "6 + 6": ((32, 0), (128, 0)),
     "LSTM(12)": ((32, 0),),
-    "LSTM(32)": ((32, 0), (32, 4)),
-    "LeastSquaresMemory": ((32, 0), (32, 4)),
+    "LSTM(32)": ((32, 4), (32, 12)),
+    "LeastSquaresMemory": ((32, 4), (32, 1)),
 }
 """Streams to a block, and turns of a loop over units that are written out (0: all)."""
 
