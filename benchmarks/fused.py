@@ -5,8 +5,8 @@
                                             online
 
 Every contender does the same work in turn in the same rounds, on all cores, warmed up; a line gives
-the median over rounds with the lowest and highest. torch is used if it is installed
-(`pip install torch`). M/s: millions of examples of a stream per second, forward and backward.
+the median over rounds with the lowest and highest. torch and Keras are used if they are installed
+(`pip install torch keras`). M/s: millions of examples of a stream per second, forward and backward.
 """
 
 import ctypes
@@ -96,7 +96,8 @@ def gradient(network: Network, arguments: Any, *, kernel: bool, seeds: bool = Fa
     return lambda: jax.block_until_ready(compiled(*arguments))
 
 
-def torch_lstm(units: int, batch: int, length: int) -> Work | None:
+def torch_lstm(units: int, batch: int, length: int, *, compiled: bool = False) -> Work | None:
+    """torch.nn.LSTM with a linear head; compiled, torch calls its own LSTM from what it wrote."""
     try:
         import torch
     except ImportError:
@@ -106,24 +107,64 @@ def torch_lstm(units: int, batch: int, length: int) -> Work | None:
     head = torch.nn.Linear(units, 1)
     x, y = torch.randn(batch, length, 3), torch.rand(batch, length, 1)
 
+    def loss() -> Any:
+        return torch.mean((torch.sigmoid(head(lstm(x)[0])) - y) ** 2)
+
+    function = torch.compile(loss) if compiled else loss
+
     def work() -> None:
         lstm.zero_grad()
         head.zero_grad()
-        torch.mean((torch.sigmoid(head(lstm(x)[0])) - y) ** 2).backward()
+        function().backward()
 
     return work
 
 
-def compare(label: str, network: Network, batch: int, length: int, units: int = 0) -> None:
-    """One line: the kernel's rate, and how many times faster it is than the others."""
+def keras_lstm(units: int, batch: int, length: int) -> Work | None:
+    """Keras's LSTM with a dense head on JAX, its loss and gradient compiled."""
+    os.environ.setdefault("KERAS_BACKEND", "jax")
+    try:
+        import keras
+    except ImportError:
+        return None
+    layers = [
+        keras.layers.LSTM(units, return_sequences=True),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential([keras.Input((length, 3)), *layers])
+    rng = np.random.default_rng(0)
+    x = jnp.asarray(rng.normal(size=(batch, length, 3)), jnp.float32)
+    y = jnp.asarray(rng.uniform(size=(batch, length, 1)), jnp.float32)
+    fixed = [variable.value for variable in model.non_trainable_variables]
+
+    def loss(weights: Any) -> Any:
+        return jnp.mean((model.stateless_call(weights, fixed, x)[0] - y) ** 2)
+
+    function = jax.jit(jax.value_and_grad(loss))
+    weights = [variable.value for variable in model.trainable_variables]
+    return lambda: jax.block_until_ready(function(weights))
+
+
+def compare(
+    label: str, network: Network, batch: int, length: int, units: int = 0, *, all: bool = False
+) -> None:
+    """One line: the kernel's rate, and how many times faster it is than the others.
+
+    Args:
+        units: of torch's LSTM beside it; 0 for none.
+        all: torch's compiled LSTM and Keras's too.
+    """
     arguments = problem(network, batch, length)
-    contenders = {
+    contenders: dict[str, Work | None] = {
         "kernel": gradient(network, arguments, kernel=True),
         "scan": gradient(network, arguments, kernel=False),
     }
-    if units and (torch := torch_lstm(units, batch, length)):
-        contenders["torch"] = torch
-    times = side_by_side(contenders)
+    if units:
+        contenders["torch"] = torch_lstm(units, batch, length)
+    if units and all:
+        contenders["torch.compile"] = torch_lstm(units, batch, length, compiled=True)
+        contenders["Keras"] = keras_lstm(units, batch, length)
+    times = side_by_side({name: work for name, work in contenders.items() if work})
     rate = spread([batch * length / t / 1e6 for t in times["kernel"]])
     others = ", ".join(f"{ratio(times, name)} x {name}" for name in times if name != "kernel")
     print(f"{label}: {rate} M/s, {others}", flush=True)
@@ -132,7 +173,7 @@ def compare(label: str, network: Network, batch: int, length: int, units: int = 
 def net() -> None:
     print("\nThe 6 + 6 net of 1997 against torch.nn.LSTM(12) with a linear head")
     for batch, length in ((64, 64), (64, 256), (128, 256), (1024, 256)):
-        compare(f"batch {batch}, length {length}", LSTM1997(), batch, length, units=12)
+        compare(f"batch {batch}, length {length}", LSTM1997(), batch, length, units=12, all=True)
     compare("12 + 6, second layer 40; batch 128, length 60",
             LSTM1997(blocks=12, second=40), 128, 60)  # fmt: skip
 

@@ -15,6 +15,7 @@ import os
 
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+import gc
 import subprocess
 import sys
 import time
@@ -43,8 +44,8 @@ NETS = {
     "LSTM(32)": LSTM(hidden=32),
     "LeastSquaresMemory": LeastSquaresMemory(),
 }
-SHAPES = [(64, 64), (64, 256), (1024, 64), (1024, 256), (8192, 256), (65536, 256)]
-CELL_SHAPES = [(64, 256), (1024, 256), (16384, 256)]
+SHAPES = [(64, 64), (64, 256), (1024, 64), (1024, 256), (8192, 256), (32768, 256)]
+CELL_SHAPES = [(64, 256), (1024, 256), (8192, 256)]
 SEEDS, SEED_SHAPE = (1, 8, 64), (64, 128)
 FLASH_SHAPES = [(1024, 256), (64, 256)]
 if TINY:
@@ -108,13 +109,19 @@ def compile_all(pool: ThreadPoolExecutor) -> Compiled:
     for name, network in NETS.items():
         with guarded(f"the C of {name}"):
             text = source(network).text
-            for threads in BLOCKS[name]:
-                pool.submit(prepared, text, threads)
+            for variant in VARIANTS[name]:
+                pool.submit(prepared, text, *variant)
     return found
 
 
 CHECK_SHAPE = (200, 32)
-BLOCKS = {"6 + 6": (32, 128), "LSTM(12)": (64,), "LSTM(32)": (64,), "LeastSquaresMemory": (64,)}
+VARIANTS = {
+    "6 + 6": ((32, 0), (128, 0)),
+    "LSTM(12)": ((32, 0),),
+    "LSTM(32)": ((32, 4), (32, 12)),
+    "LeastSquaresMemory": ((32, 4), (32, 1)),
+}
+"""Streams to a block, and turns of a loop over units that are written out (0: all)."""
 
 
 def scan(compiled: Compiled, name: str, arguments: Any, seeds: int = 0) -> Work:
@@ -123,18 +130,23 @@ def scan(compiled: Compiled, name: str, arguments: Any, seeds: int = 0) -> Work:
     return lambda: jax.block_until_ready(function(*arguments))
 
 
-def fused(name: str, arguments: Any, threads: int) -> Work:
+def fused(name: str, arguments: Any, variant: tuple[int, int]) -> Work:
     import cupy
 
     if arguments[-1].ndim == 2:
         arguments = jax.tree.map(lambda x: x[None], arguments)
-    kernel = Fused(NETS[name], arguments, threads)
+    kernel = Fused(NETS[name], arguments, *variant)
 
     def work() -> None:
         kernel.run()
         cupy.cuda.get_current_stream().synchronize()
 
     return work
+
+
+def titled(variant: tuple[int, int]) -> str:
+    threads, unroll = variant
+    return f"fused/{threads}" + (f" by {unroll}" if unroll else "")
 
 
 def torch_lstm(units: int, batch: int, length: int, *, graph: bool) -> Work:
@@ -233,6 +245,12 @@ def line(label: str, examples: int, makers: dict[str, Callable[[], Work]]) -> No
     """Time contenders in turn; those that cannot be made or run are named."""
     if elapsed() > DEADLINE:
         return say(f"{label}: left out for want of time")
+    with guarded(label):
+        _timed(label, examples, makers)
+    return cleared()
+
+
+def _timed(label: str, examples: int, makers: dict[str, Callable[[], Work]]) -> None:
     ready: dict[str, Work] = {}
     for name, make in makers.items():
         with guarded(f"{label}, {name}"):
@@ -241,23 +259,24 @@ def line(label: str, examples: int, makers: dict[str, Callable[[], Work]]) -> No
             work()
             ready[name] = work
     if not ready:
-        return None
+        return
     times = side_by_side(ready, rounds=5)
     rates = [f"{name} {spread([examples / t / 1e6 for t in ts])}" for name, ts in times.items()]
     say(f"{label}: {'; '.join(rates)}")
-    if best := [name for name in times if name.startswith("fused")]:
-        quick = min(best, key=lambda name: float(np.median(times[name])))
+    fused_ones = [name for name in times if name.startswith("fused")]
+    if fused_ones and len(fused_ones) < len(times):
+        quick = min(fused_ones, key=lambda name: float(np.median(times[name])))
         others = [
             f"{spread([b / a for a, b in zip(times[quick], ts, strict=True)])} x {name}"
             for name, ts in times.items()
-            if not name.startswith("fused")
+            if name not in fused_ones
         ]
         say(f"    {quick} is {', '.join(others)}")
-    return None
 
 
 def cleared() -> None:
     """Give back what allocators keep."""
+    gc.collect()
     with guarded("cupy"):
         import cupy
 
@@ -279,18 +298,18 @@ def check(compiled: Compiled) -> None:
             arguments = problem(network, batch, length)
             _, expected = exact(*arguments)
             shared = (*arguments[:4], arguments[4] / (batch * length))
-            kernel = Fused(network, jax.tree.map(lambda x: x[None], shared), BLOCKS[name][0])
+            kernel = Fused(network, jax.tree.map(lambda x: x[None], shared), *VARIANTS[name][0])
             kernel.run()
             got = [cupy.asnumpy(g)[0] for g in kernel.gradients]
             wanted = [np.asarray(g) for g in jax.tree.leaves(expected)]
             norm = np.sqrt(sum(np.sum(w**2) for w in wanted))
             apart = np.sqrt(sum(np.sum((g - w) ** 2) for g, w in zip(got, wanted, strict=True)))
-            text = source(network).text
+            text, threads = source(network).text, VARIANTS[name][0][0]
             n = sizes(text)
             say(
                 f"{name}: {apart / norm:.1e} apart, relative; {kernel.pullback.num_regs} registers "
                 f"and {kernel.pullback.local_size_bytes} bytes of local memory a thread, "
-                f"{shared_bytes(text, BLOCKS[name][0])} shared a block of {BLOCKS[name][0]}, "
+                f"{shared_bytes(text, threads)} shared a block of {threads}, "
                 f"{4 * (n['NS'] + n['NT'])} bytes of tape an example"
             )
 
@@ -302,12 +321,11 @@ def net(compiled: Compiled) -> None:
         makers: dict[str, Callable[[], Work]] = {
             "scan": lambda a=arguments: scan(compiled, "6 + 6", a)
         }
-        for threads in BLOCKS["6 + 6"]:
-            makers[f"fused/{threads}"] = lambda t=threads, a=arguments: fused("6 + 6", a, t)
+        for variant in VARIANTS["6 + 6"]:
+            makers[titled(variant)] = lambda v=variant, a=arguments: fused("6 + 6", a, v)
         makers["torch"] = lambda b=batch, t=length: torch_lstm(12, b, t, graph=False)
         makers["torch graph"] = lambda b=batch, t=length: torch_lstm(12, b, t, graph=True)
         line(f"batch {batch}, length {length}", batch * length, makers)
-        cleared()
     adds = source(NETS["6 + 6"]).multiply_adds
     say(f"an example takes {adds} multiply-adds: a card's float32 units could do "
         f"{PEAK / adds / 1e6:.0f} M/s at most")  # fmt: skip
@@ -321,8 +339,8 @@ def cells(compiled: Compiled) -> None:
             makers: dict[str, Callable[[], Work]] = {
                 "scan": lambda a=arguments, n=name: scan(compiled, n, a)
             }
-            for threads in BLOCKS[name]:
-                makers[f"fused/{threads}"] = lambda t=threads, a=arguments, n=name: fused(n, a, t)
+            for variant in VARIANTS[name]:
+                makers[titled(variant)] = lambda v=variant, a=arguments, n=name: fused(n, a, v)
             if name.startswith("LSTM("):
                 units = NETS[name].hidden  # pyright: ignore[reportAttributeAccessIssue]
                 shape = (units, batch, length)
@@ -330,7 +348,6 @@ def cells(compiled: Compiled) -> None:
                 makers["torch graph"] = lambda s=shape: torch_lstm(*s, graph=True)
                 makers["jax cuDNN"] = lambda s=shape: jax_cudnn(*s)
             line(f"{name}, batch {batch}", batch * length, makers)
-            cleared()
 
 
 def seeds(compiled: Compiled) -> None:
@@ -340,7 +357,7 @@ def seeds(compiled: Compiled) -> None:
         arguments = problem(NETS["6 + 6"], batch, length, count)
         makers: dict[str, Callable[[], Work]] = {
             "scan": lambda a=arguments, s=count: scan(compiled, "6 + 6", a, s),
-            "fused/32": lambda a=arguments: fused("6 + 6", a, 32),
+            titled((32, 0)): lambda a=arguments: fused("6 + 6", a, (32, 0)),
         }
         line(f"{count} seeds", count * batch * length, makers)
 

@@ -19,9 +19,6 @@ from fixedweight.kernels.generate import Leaves, Source, generate
 from fixedweight.networks import Network, initial_state
 
 HERE = Path(__file__).parent
-MOST_UNROLLED = 35_000
-"""Characters of C; unrolled, longer ones would not stay in a card's instruction cache, and take
-minutes to compile. What their loops index lies in a thread's local memory."""
 
 
 def source(network: Network) -> Source:
@@ -49,11 +46,13 @@ def source(network: Network) -> Source:
     return generate(step, leaves, 1, "params")
 
 
-def cuda(text: str, threads: int) -> str:
+def cuda(text: str, threads: int, unroll: int = 0) -> str:
     """CUDA of a kernel's C: its own driver and functions of one number in the place of the CPU's.
 
     Args:
         threads: streams to a block.
+        unroll: turns of a loop over units written out; 0 for all. Where it is not all, what the
+            loops index lies in a thread's local memory.
     """
     runtime = resources.files("fixedweight.kernels") / "runtime"
     vector, sequence = ((runtime / name).read_text() for name in ("vector.h", "sequence.h"))
@@ -63,7 +62,7 @@ def cuda(text: str, threads: int) -> str:
     steps = steps.replace("static void ", "static __device__ __forceinline__ void ")
     steps = re.sub(r"(?:const )?V \*restrict T\b", "const Along T", steps)
     steps = re.sub(r"V \*restrict R\b", "const Beside R", steps)
-    how = "unroll" if len(steps) < MOST_UNROLLED else "unroll 1"
+    how = f"unroll {unroll}" if unroll else "unroll"
     steps = steps.replace("for (int ", f'_Pragma("{how}") for (int ')
     steps = re.sub(r"static __device__ const int (\w+_sizes)", r"static constexpr int \1", steps)
     lane, streams = ((HERE / name).read_text() for name in ("lane.cuh", "streams.cuh"))
@@ -93,11 +92,13 @@ def shared_bytes(text: str, threads: int) -> int:
 
 
 @cache
-def prepared(text: str, threads: int) -> tuple[Any, Any]:
+def prepared(text: str, threads: int, unroll: int = 0) -> tuple[Any, Any]:
     """(pullback, collect): a kernel's C compiled for the card at hand."""
     import cupy
 
-    module = cupy.RawModule(code=cuda(text, threads), options=("--std=c++17",), backend="nvrtc")
+    module = cupy.RawModule(
+        code=cuda(text, threads, unroll), options=("--std=c++17",), backend="nvrtc"
+    )
     return module.get_function("pullback"), module.get_function("collect")
 
 
@@ -114,7 +115,7 @@ def _on_card(values: Any) -> Any:
 class Fused:
     """The error and gradient of streams, with a leading axis of seeds, by one launch."""
 
-    def __init__(self, network: Network, arguments: Any, threads: int) -> None:
+    def __init__(self, network: Network, arguments: Any, threads: int, unroll: int = 0) -> None:
         import cupy
 
         text = source(network).text
@@ -138,7 +139,7 @@ class Fused:
         out = pointers([self.errors, *after, *d_old])
         gradients = pointers(self.gradients)
         self.kept = arrays, states, after, d_old, tape, partial
-        self.pullback, collect = prepared(text, threads)
+        self.pullback, collect = prepared(text, threads, unroll)
         shared = shared_bytes(text, threads)
         self.pullback.max_dynamic_shared_size_bytes = shared
 
