@@ -1,9 +1,9 @@
 """Gymnasium's reacher arm, moved by random torques: one task is one arm.
 
-Payload (the mass of the fingertip), damping and gear of both joints are drawn for a task. An example
-is the state and the torques of a moment; its target is by how much the velocity of the first joint
-changes in the next step, measured with noise. A step is that of Gymnasium's Reacher: two of MuJoCo's,
-of 0.01 s each.
+Payload (the mass of the fingertip), damping and gear of both joints are drawn for a task. An
+example is the state and the torques of a moment; its target is by how much the velocity of the
+first joint changes in the next step, measured with noise. A step is that of Gymnasium's Reacher:
+two of MuJoCo's, of 0.01 s each.
 
     fixedweight derive --simulator studies/reacher/simulate.py:simulate
 """
@@ -76,7 +76,9 @@ def run(parameters: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, n
 def seen(moments: np.ndarray) -> np.ndarray:
     """What learners see of states and torques: `INPUTS`. Turning the whole arm changes nothing."""
     angle = moments[..., 1]
-    return np.stack([angle, np.cos(angle), np.sin(angle), *np.moveaxis(moments[..., 2:], -1, 0)], -1)
+    return np.stack(
+        [angle, np.cos(angle), np.sin(angle), *np.moveaxis(moments[..., 2:], -1, 0)], -1
+    )
 
 
 def simulate(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

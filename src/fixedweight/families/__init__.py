@@ -10,6 +10,7 @@ from fixedweight.families.linear_dynamics import LinearDynamics
 from fixedweight.families.linear_family import LinearFamily, Prior
 from fixedweight.families.quadratic import Quadratic
 from fixedweight.families.semilinear import Semilinear
+from fixedweight.families.simulated import Simulated, simulated
 from fixedweight.families.simulator import Simulator
 from fixedweight.families.sinusoid import Sinusoid
 from fixedweight.families.sparse_linear import SparseLinear
@@ -33,6 +34,7 @@ __all__ = [
     "Prior",
     "Quadratic",
     "Semilinear",
+    "Simulated",
     "Simulator",
     "Sinusoid",
     "SparseLinear",
@@ -45,4 +47,5 @@ __all__ = [
     "innermost",
     "network_inputs",
     "read_table",
+    "simulated",
 ]
