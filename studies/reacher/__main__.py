@@ -1,0 +1,137 @@
+"""MuJoCo's reacher with unknown payload, damping and gear.
+
+    python -m studies.reacher                  all of it, some twenty minutes on two cores
+    python -m studies.reacher rivals           one part: rivals, physics, derived or speed
+    python -m studies.reacher derived --seed 1 one training seed of the last but one
+    python -m studies.reacher.show             print the tables from the stored results
+
+Learners and rivals see arms of the box alone; all are judged on the same arms, within the box and
+outside it, each predicted before it is shown. Parts add to the results that are stored.
+"""
+
+import argparse
+import json
+import time
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from fixedweight import simulated
+from studies.protocol import error_table, paired, series
+from studies.reacher import physics, rivals
+from studies.reacher.data import MOMENTS, PLACES, SETS, SPANS, WIDER, arms, framed
+from studies.reacher.derived import derived, predict
+from studies.reacher.show import DERIVED, RESULTS, page
+from studies.reacher.simulate import HIGH, LOW, simulate
+from studies.reacher.speed import speeds
+
+PACKAGES = ("mujoco", "gymnasium", "scikit-learn", "river", "numpy", "jax")
+SEEDS = 3
+KEPT = Path(gettempdir()) / "reacher-{}.safetensors"
+"""Where the learner of each seed is kept, for `speed`."""
+
+
+def measured(frame: pd.DataFrame, predictions: np.ndarray) -> dict[str, object]:
+    """Mean absolute errors by span of examples, and of examples 6 to 20 by arm."""
+    error = np.abs(frame["target"].to_numpy() - predictions)
+    judged = frame["order"].between(*SPANS["6-20"]).to_numpy()
+    by_arm = pd.Series(error[judged]).groupby(frame["task"].to_numpy()[judged]).mean()
+    spans = error_table(frame, {"": error}, SPANS).loc[""]
+    return {"errors": dict(spans.round(6)), "arms": by_arm.round(5).tolist()}
+
+
+def rival_parts() -> dict[str, object]:
+    """Every rival, fitted on the arms that the learner of seed 0 is derived from."""
+    family = simulated(simulate, seed=0)
+    train = framed(family.inputs, family.targets[..., 0])
+    tests = {place: arms(place) for place in PLACES}
+    both = pd.concat([frame.assign(task=place + frame["task"]) for place, frame in tests.items()])
+    found: dict[str, dict[str, object]] = {place: {} for place in PLACES}
+    with threadpool_limits(1):
+        for name, rival in rivals.RIVALS.items():
+            began = time.perf_counter()
+            predictions = np.split(rival(train, both), len(PLACES))
+            for (place, frame), own in zip(tests.items(), predictions, strict=True):
+                found[place][name] = measured(frame, own)
+            print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
+    return found
+
+
+def physics_parts() -> dict[str, object]:
+    """MuJoCo itself: the arm known, or followed by sequential Monte Carlo."""
+    found = {}
+    for place in PLACES:
+        frame, rng = arms(place), np.random.default_rng(0)
+        priors = {"MuJoCo, arms of the box": (LOW, HIGH)}
+        if place != "inside":
+            priors["MuJoCo, arms of the wider box"] = (LOW / WIDER, HIGH * WIDER)
+        own = {name: np.empty(len(frame)) for name in priors}
+        for at, rows in series(frame, "task"):
+            for name, (low, high) in priors.items():
+                coefficients = physics.foreseen(rows[list(MOMENTS)].to_numpy(), low, high)
+                own[name][at] = physics.filtered(coefficients, rows["target"].to_numpy(), rng)
+        own["the arm known"] = frame["change"].to_numpy()
+        found[place] = {name: measured(frame, values) for name, values in own.items()}
+        print(place, "done", flush=True)
+    return found
+
+
+def derived_part(seed: int) -> dict[str, object]:
+    """What is derived with one seed, and how long it took."""
+    learner, seconds = derived(seed)
+    learner.save(str(KEPT).format(seed))
+    places = {}
+    for place in PLACES:
+        frame = arms(place)
+        places[place] = measured(frame, predict(learner, frame))
+        print(seed, place, places[place]["errors"], flush=True)
+    return {"seed": seed, "seconds": seconds, "places": places}
+
+
+def compared(results: dict[str, Any]) -> dict[str, object]:
+    """Every rival's error less that of what is derived (mean over seeds), examples 6 to 20, by
+    arm."""
+    found = {}
+    for place in PLACES:
+        own = np.mean([seed["places"][place]["arms"] for seed in results["derived"]], axis=0)
+        others = {**results["rivals"][place], **results["physics"][place]}
+        errors = {name: np.array(other["arms"]) for name, other in others.items()}
+        table = paired(np.arange(len(own)), {DERIVED: own, **errors}, DERIVED)
+        found[place] = table.round(6).to_dict("index")
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("part", nargs="?", choices=["rivals", "physics", "derived", "speed"])
+    parser.add_argument("--seed", type=int, choices=range(SEEDS))
+    asked = parser.parse_args()
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"derived": []}
+    if asked.part in (None, "rivals"):
+        results["rivals"] = rival_parts()
+    if asked.part in (None, "physics"):
+        results["physics"] = physics_parts()
+    if asked.part in (None, "derived"):
+        for seed in range(SEEDS) if asked.seed is None else [asked.seed]:
+            rest = [one for one in results["derived"] if one["seed"] != seed]
+            results["derived"] = sorted([*rest, derived_part(seed)], key=lambda one: one["seed"])
+    if asked.part in (None, "speed"):
+        results["speed"] = speeds(Path(str(KEPT).format(0)))
+    if results["derived"] and {"rivals", "physics"} <= set(results):
+        results["paired"] = compared(results)
+    results["sets"] = SETS
+    results["versions"] = {package: version(package) for package in PACKAGES}
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    if {"paired", "speed"} <= set(results):
+        print(page(results))
+
+
+if __name__ == "__main__":
+    main()
