@@ -2,7 +2,8 @@
 
     python -m studies.reacher                  all of it, some twenty minutes on two cores
     python -m studies.reacher rivals           one part: rivals, physics, derived or speed
-    python -m studies.reacher derived --seed 1 one training seed of the last but one
+    python -m studies.reacher rivals --like EB these rivals alone
+    python -m studies.reacher derived --seed 1 one training seed alone
     python -m studies.reacher.show             print the tables from the stored results
 
 Learners and rivals see arms of the box alone; all are judged on the same arms, within the box and
@@ -45,15 +46,18 @@ def measured(frame: pd.DataFrame, predictions: np.ndarray) -> dict[str, object]:
     return {"errors": dict(spans.round(6)), "arms": by_arm.round(5).tolist()}
 
 
-def rival_parts() -> dict[str, object]:
-    """Every rival, fitted on the arms that the learner of seed 0 is derived from."""
+def rival_parts(like: str, known: dict[str, Any]) -> dict[str, Any]:
+    """Rivals with `like` in their name beside those known, fitted on the arms that the learner of
+    seed 0 is derived from."""
     family = simulated(simulate, seed=0)
     train = framed(family.inputs, family.targets[..., 0])
     tests = {place: arms(place) for place in PLACES}
     both = pd.concat([frame.assign(task=place + frame["task"]) for place, frame in tests.items()])
-    found: dict[str, dict[str, object]] = {place: {} for place in PLACES}
+    found = {place: {**known.get(place, {})} for place in PLACES}
     with threadpool_limits(1):
         for name, rival in rivals.RIVALS.items():
+            if like not in name:
+                continue
             began = time.perf_counter()
             predictions = np.split(rival(train, both), len(PLACES))
             for (place, frame), own in zip(tests.items(), predictions, strict=True):
@@ -112,10 +116,11 @@ def main() -> None:
     )
     parser.add_argument("part", nargs="?", choices=["rivals", "physics", "derived", "speed"])
     parser.add_argument("--seed", type=int, choices=range(SEEDS))
+    parser.add_argument("--like", default="", help="rivals with this in their name alone")
     asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"derived": []}
     if asked.part in (None, "rivals"):
-        results["rivals"] = rival_parts()
+        results["rivals"] = rival_parts(asked.like, results.get("rivals", {}))
     if asked.part in (None, "physics"):
         results["physics"] = physics_parts()
     if asked.part in (None, "derived"):

@@ -30,7 +30,7 @@ SHARES = (1.0, 0.3, 0.1, 0.03)
 SHRINKAGES = (0.25, 1.0, 4.0, 16.0, 64.0)  # examples of no bias
 CHOOSING = 150
 """Training arms on which what is chosen is chosen."""
-TAUGHT = 300
+TAUGHT = 100
 """Training arms that a warm model of River has gone through."""
 
 

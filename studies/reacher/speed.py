@@ -1,4 +1,4 @@
-"""Time of one example at use, from Python: the derived learner, and the random walk that comes next.
+"""Time of one example at use, from Python: the derived learner, and the random walk.
 
 Each is the median of rounds measured in turn.
 """
