@@ -13,6 +13,7 @@ outside it, each predicted before it is shown. Parts add to the results that are
 import argparse
 import json
 import time
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import gettempdir
@@ -46,14 +47,14 @@ def measured(frame: pd.DataFrame, predictions: np.ndarray) -> dict[str, object]:
     return {"errors": dict(spans.round(6)), "arms": by_arm.round(5).tolist()}
 
 
-def rival_parts(like: str, known: dict[str, Any]) -> dict[str, Any]:
-    """Rivals with `like` in their name beside those known, fitted on the arms that the learner of
-    seed 0 is derived from."""
+def rival_parts(like: str) -> dict[str, Any]:
+    """Rivals with `like` in their name, fitted on the arms that the learner of seed 0 is derived
+    from."""
     family = simulated(simulate, seed=0)
     train = framed(family.inputs, family.targets[..., 0])
     tests = {place: arms(place) for place in PLACES}
     both = pd.concat([frame.assign(task=place + frame["task"]) for place, frame in tests.items()])
-    found = {place: {**known.get(place, {})} for place in PLACES}
+    found: dict[str, dict[str, object]] = {place: {} for place in PLACES}
     with threadpool_limits(1):
         for name, rival in rivals.RIVALS.items():
             if like not in name:
@@ -102,7 +103,9 @@ def compared(results: dict[str, Any]) -> dict[str, object]:
     arm."""
     found = {}
     for place in PLACES:
-        own = np.mean([seed["places"][place]["arms"] for seed in results["derived"]], axis=0)
+        own = np.mean(
+            [seed["places"][place]["arms"] for seed in results["derived"].values()], axis=0
+        )
         others = {**results["rivals"][place], **results["physics"][place]}
         errors = {name: np.array(other["arms"]) for name, other in others.items()}
         table = paired(np.arange(len(own)), {DERIVED: own, **errors}, DERIVED)
@@ -118,24 +121,35 @@ def main() -> None:
     parser.add_argument("--seed", type=int, choices=range(SEEDS))
     parser.add_argument("--like", default="", help="rivals with this in their name alone")
     asked = parser.parse_args()
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"derived": []}
     if asked.part in (None, "rivals"):
-        results["rivals"] = rival_parts(asked.like, results.get("rivals", {}))
+        for place, found in rival_parts(asked.like).items():
+            keep(lambda old, place=place, found=found: old["rivals"][place].update(found))
     if asked.part in (None, "physics"):
-        results["physics"] = physics_parts()
+        found = physics_parts()
+        keep(lambda old: old["physics"].update(found))
     if asked.part in (None, "derived"):
         for seed in range(SEEDS) if asked.seed is None else [asked.seed]:
-            rest = [one for one in results["derived"] if one["seed"] != seed]
-            results["derived"] = sorted([*rest, derived_part(seed)], key=lambda one: one["seed"])
+            one = derived_part(seed)
+            keep(lambda old, seed=seed, one=one: old["derived"].update({str(seed): one}))
     if asked.part in (None, "speed"):
-        results["speed"] = speeds(Path(str(KEPT).format(0)))
-    if results["derived"] and {"rivals", "physics"} <= set(results):
+        speed = speeds(Path(str(KEPT).format(0)))
+        keep(lambda old: old["speed"].update(speed))
+    results = json.loads(RESULTS.read_text())
+    if all(results.values()):
+        print(page(results))
+
+
+def keep(change: Callable[[dict[str, Any]], None]) -> None:
+    """Change what is stored, which another part may have changed in between."""
+    places = {place: {} for place in PLACES}
+    empty = {"rivals": places, "physics": {}, "derived": {}, "speed": {}, "paired": {}}
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else empty
+    change(results)
+    if results["derived"] and results["rivals"]["inside"] and results["physics"]:
         results["paired"] = compared(results)
     results["sets"] = SETS
     results["versions"] = {package: version(package) for package in PACKAGES}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    if {"paired", "speed"} <= set(results):
-        print(page(results))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def table(results: dict[str, Any], place: str) -> str:
     """
     found = {**results["rivals"][place], **results["physics"][place]}
     errors = {name: one["errors"] for name, one in found.items()}
-    seeds = [seed["places"][place]["errors"] for seed in results["derived"]]
+    seeds = [seed["places"][place]["errors"] for seed in results["derived"].values()]
     errors[DERIVED] = {span: median(seed[span] for seed in seeds) for span in seeds[0]}
     best = errors[BEST][COLUMN]
     spans = list(seeds[0])
@@ -50,7 +50,8 @@ def sets(results: dict[str, Any]) -> str:
         "| --- " * (count + 1) + "|",
     ]
     rows = {
-        f"derived, seed {seed['seed']}": seed["places"]["inside"] for seed in results["derived"]
+        f"derived, seed {seed['seed']}": seed["places"]["inside"]
+        for seed in results["derived"].values()
     }
     for name in (BEST, "EB quadratic", "EB linear, random walk"):
         rows[name] = {**results["rivals"]["inside"], **results["physics"]["inside"]}[name]
@@ -63,7 +64,7 @@ def sets(results: dict[str, Any]) -> str:
 
 def costs(results: dict[str, Any]) -> str:
     """Seconds to derive, by seed, and microseconds an example."""
-    seeds = [one["seconds"] for one in results["derived"]]
+    seeds = [one["seconds"] for one in results["derived"].values()]
     lines = ["| what | |", "| --- | --- |"]
     for what in ("simulation", "training"):
         each = [seconds[what] for seconds in seeds]
