@@ -1,5 +1,6 @@
 """What can be learned: distributions over tasks, their examples, and conditions on them."""
 
+from fixedweight.families.beforehand import Simulated, simulated
 from fixedweight.families.boolean import Boolean
 from fixedweight.families.check import check_family
 from fixedweight.families.decision_tree import DecisionTree
@@ -10,7 +11,6 @@ from fixedweight.families.linear_dynamics import LinearDynamics
 from fixedweight.families.linear_family import LinearFamily, Prior
 from fixedweight.families.quadratic import Quadratic
 from fixedweight.families.semilinear import Semilinear
-from fixedweight.families.simulated import Simulated, simulated
 from fixedweight.families.simulator import Simulator
 from fixedweight.families.sinusoid import Sinusoid
 from fixedweight.families.sparse_linear import SparseLinear

@@ -80,7 +80,7 @@ def simulated(
         drawn.append(_one(simulate, name, seed, len(drawn)))
         if tasks is None and len(drawn) == FEWEST // 8:
             room = SECONDS * len(drawn) / max(time.monotonic() - began, 1e-9)
-            tasks = int(np.clip(2 ** np.floor(np.log2(room)), FEWEST, MOST))
+            tasks = 2 ** int(np.log2(np.clip(room, FEWEST, MOST)))
     sizes = {(x.shape[1], y.shape[1]) for x, y in drawn}
     if len(sizes) > 1:
         raise FamilyError(
