@@ -47,14 +47,13 @@ def measured(frame: pd.DataFrame, predictions: np.ndarray) -> dict[str, object]:
     return {"errors": dict(spans.round(6)), "arms": by_arm.round(5).tolist()}
 
 
-def rival_parts(like: str) -> dict[str, Any]:
-    """Rivals with `like` in their name, fitted on the arms that the learner of seed 0 is derived
-    from."""
+def rival_parts(like: str) -> None:
+    """Store rivals with `like` in their name, fitted on the arms that the learner of seed 0 is
+    derived from."""
     family = simulated(simulate, seed=0)
     train = framed(family.inputs, family.targets[..., 0])
     tests = {place: arms(place) for place in PLACES}
     both = pd.concat([frame.assign(task=place + frame["task"]) for place, frame in tests.items()])
-    found: dict[str, dict[str, object]] = {place: {} for place in PLACES}
     with threadpool_limits(1):
         for name, rival in rivals.RIVALS.items():
             if like not in name:
@@ -62,28 +61,25 @@ def rival_parts(like: str) -> dict[str, Any]:
             began = time.perf_counter()
             predictions = np.split(rival(train, both), len(PLACES))
             for (place, frame), own in zip(tests.items(), predictions, strict=True):
-                found[place][name] = measured(frame, own)
+                found = {name: measured(frame, own)}
+                keep(lambda old, place=place, found=found: old["rivals"][place].update(found))
+                print(place, name, found[name]["errors"], flush=True)
             print(f"{name}: {time.perf_counter() - began:.0f} s", flush=True)
-    return found
 
 
-def physics_parts() -> dict[str, object]:
+def physics_part(place: str) -> dict[str, object]:
     """MuJoCo itself: the arm known, or followed by sequential Monte Carlo."""
-    found = {}
-    for place in PLACES:
-        frame, rng = arms(place), np.random.default_rng(0)
-        priors = {"MuJoCo, arms of the box": (LOW, HIGH)}
-        if place != "inside":
-            priors["MuJoCo, arms of the wider box"] = (LOW / WIDER, HIGH * WIDER)
-        own = {name: np.empty(len(frame)) for name in priors}
-        for at, rows in series(frame, "task"):
-            for name, (low, high) in priors.items():
-                coefficients = physics.foreseen(rows[list(MOMENTS)].to_numpy(), low, high)
-                own[name][at] = physics.filtered(coefficients, rows["target"].to_numpy(), rng)
-        own["the arm known"] = frame["change"].to_numpy()
-        found[place] = {name: measured(frame, values) for name, values in own.items()}
-        print(place, "done", flush=True)
-    return found
+    frame, rng = arms(place), np.random.default_rng(0)
+    priors = {"MuJoCo, arms of the box": (LOW, HIGH)}
+    if place != "inside":
+        priors["MuJoCo, arms of the wider box"] = (LOW / WIDER, HIGH * WIDER)
+    own = {name: np.empty(len(frame)) for name in priors}
+    for at, rows in series(frame, "task"):
+        for name, (low, high) in priors.items():
+            coefficients = physics.foreseen(rows[list(MOMENTS)].to_numpy(), low, high)
+            own[name][at] = physics.filtered(coefficients, rows["target"].to_numpy(), rng)
+    own["the arm known"] = frame["change"].to_numpy()
+    return {name: measured(frame, values) for name, values in own.items()}
 
 
 def derived_part(seed: int) -> dict[str, object]:
@@ -119,14 +115,15 @@ def main() -> None:
     )
     parser.add_argument("part", nargs="?", choices=["rivals", "physics", "derived", "speed"])
     parser.add_argument("--seed", type=int, choices=range(SEEDS))
+    parser.add_argument("--place", choices=PLACES)
     parser.add_argument("--like", default="", help="rivals with this in their name alone")
     asked = parser.parse_args()
     if asked.part in (None, "rivals"):
-        for place, found in rival_parts(asked.like).items():
-            keep(lambda old, place=place, found=found: old["rivals"][place].update(found))
+        rival_parts(asked.like)
     if asked.part in (None, "physics"):
-        found = physics_parts()
-        keep(lambda old: old["physics"].update(found))
+        for place in PLACES if asked.place is None else [asked.place]:
+            found = physics_part(place)
+            keep(lambda old, place=place, found=found: old["physics"].update({place: found}))
     if asked.part in (None, "derived"):
         for seed in range(SEEDS) if asked.seed is None else [asked.seed]:
             one = derived_part(seed)
