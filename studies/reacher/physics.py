@@ -46,42 +46,80 @@ def foreseen(moments: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarr
     return np.linalg.solve(polynomials(cube), values).T
 
 
-def filtered(coefficients: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The posterior mean of each target of one arm before it is told, the prior being uniform."""
+def filtered(
+    coefficients: np.ndarray, targets: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """The posterior mean of each target of one arm before it is told, the prior being uniform.
+
+    A target that would leave few arms is let in by degrees (tempering).
+
+    Args:
+        coefficients: of `foreseen` [example, node].
+        targets: [example].
+    """
     arms = rng.uniform(-1.0, 1.0, (PARTICLES, 3))
     design = polynomials(arms)
-    log_weight = np.zeros(PARTICLES)
+    weight = np.full(PARTICLES, 1.0 / PARTICLES)
     predictions = np.empty(len(targets))
-
-    def likelihood(design: np.ndarray, count: int) -> np.ndarray:
-        rest = targets[:count] - design @ coefficients[:count].T
-        return -0.5 * (rest**2).sum(axis=1) / NOISE**2
-
     for t, target in enumerate(targets):
-        weight = np.exp(log_weight - log_weight.max())
-        weight /= weight.sum()
-        each = design @ coefficients[t]
-        predictions[t] = weight @ each
-        log_weight = log_weight - 0.5 * ((target - each) / NOISE) ** 2
-        weight = np.exp(log_weight - log_weight.max())
-        weight /= weight.sum()
-        if 1.0 / (weight**2).sum() > PARTICLES / 2:
-            continue
-        spread = np.cov(arms.T, aweights=weight) + 1e-9 * np.eye(3)
-        factor = 1.2 * np.linalg.cholesky(spread)
-        kept = rng.choice(PARTICLES, PARTICLES, p=weight)
-        arms, design = arms[kept], design[kept]
-        fit = likelihood(design, t + 1)
-        for _ in range(MOVES):
-            tried = arms + rng.normal(size=arms.shape) @ factor.T
-            inside = (np.abs(tried) <= 1.0).all(axis=1)
-            tried_design = polynomials(tried)
-            tried_fit = np.where(inside, likelihood(tried_design, t + 1), -np.inf)
-            better = np.log(rng.uniform(size=PARTICLES)) < tried_fit - fit
-            arms, design = (
-                np.where(better[:, None], new, old)
-                for new, old in ((tried, arms), (tried_design, design))
-            )
-            fit = np.where(better, tried_fit, fit)
-        log_weight = np.zeros(PARTICLES)
+        foreseen = design @ coefficients[t]
+        predictions[t] = weight @ foreseen
+        shares = np.ones(t + 1)  # of each example's log-likelihood
+        shares[t] = 0.0
+        while shares[t] < 1.0:
+            fit = -0.5 * ((target - design @ coefficients[t]) / NOISE) ** 2
+            more = _most(weight, fit, 1.0 - shares[t])
+            shares[t] += more
+            weight = _reweighed(weight, more * fit)
+            if _effective(weight) < 0.6 * PARTICLES:
+                kept = rng.choice(PARTICLES, PARTICLES, p=weight)
+                arms = _moved(arms[kept], coefficients[: t + 1], targets[: t + 1], shares, rng)
+                design = polynomials(arms)
+                weight = np.full(PARTICLES, 1.0 / PARTICLES)
     return predictions
+
+
+def _moved(
+    arms: np.ndarray,
+    coefficients: np.ndarray,
+    targets: np.ndarray,
+    shares: np.ndarray,
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The arms after Metropolis steps that leave their posterior as it is."""
+
+    def fit(arms: np.ndarray) -> np.ndarray:
+        rest = targets - polynomials(arms) @ coefficients.T
+        return -0.5 * (rest**2 @ shares) / NOISE**2
+
+    factor = 1.2 * np.linalg.cholesky(np.cov(arms.T) + 1e-10 * np.eye(3))
+    now = fit(arms)
+    for _ in range(MOVES):
+        tried = arms + rng.normal(size=arms.shape) @ factor.T
+        inside = (np.abs(tried) <= 1.0).all(axis=1)
+        then = np.where(inside, fit(tried), -np.inf)
+        better = np.log(rng.uniform(size=len(arms))) < then - now
+        arms, now = np.where(better[:, None], tried, arms), np.where(better, then, now)
+    return arms
+
+
+def _reweighed(weight: np.ndarray, log_factor: np.ndarray) -> np.ndarray:
+    new = weight * np.exp(log_factor - log_factor.max())
+    return new / new.sum()
+
+
+def _effective(weight: np.ndarray) -> float:
+    """As how many equal weights these are."""
+    return 1.0 / float((weight**2).sum())
+
+
+def _most(weight: np.ndarray, fit: np.ndarray, room: float) -> float:
+    """The largest share of a log-likelihood, up to `room`, that leaves half the arms."""
+    if _effective(_reweighed(weight, room * fit)) >= 0.5 * PARTICLES:
+        return room
+    low, high = 0.0, room
+    for _ in range(25):
+        middle = 0.5 * (low + high)
+        enough = _effective(_reweighed(weight, middle * fit)) >= 0.5 * PARTICLES
+        low, high = (middle, high) if enough else (low, middle)
+    return max(low, 1e-9)
