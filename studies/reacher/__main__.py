@@ -2,8 +2,7 @@
 
     python -m studies.reacher                  all of it, some twenty minutes on two cores
     python -m studies.reacher rivals           one part: rivals, physics, derived or speed
-    python -m studies.reacher rivals --like EB these rivals alone
-    python -m studies.reacher derived --seed 1 one training seed alone
+    python -m studies.reacher rivals --like EB   those rivals alone
     python -m studies.reacher.show             print the tables from the stored results
 
 Learners and rivals see arms of the box alone; all are judged on the same arms, within the box and
@@ -28,14 +27,15 @@ from studies.protocol import error_table, paired, series
 from studies.reacher import physics, rivals
 from studies.reacher.data import MOMENTS, PLACES, SETS, SPANS, WIDER, arms, framed
 from studies.reacher.derived import derived, predict
-from studies.reacher.show import DERIVED, RESULTS, page
+from studies.reacher.show import DERIVED, RESULTS, everything, page
 from studies.reacher.simulate import HIGH, LOW, simulate
 from studies.reacher.speed import speeds
 
+KINDS = {DERIVED: False, "derived, --spread gaussian": True}
+"""Whether what is derived says how sure it is."""
 PACKAGES = ("mujoco", "gymnasium", "scikit-learn", "river", "numpy", "jax")
-SEEDS = 3
-KEPT = Path(gettempdir()) / "reacher-{}.safetensors"
-"""Where the learner of each seed is kept, for `speed`."""
+KEPT = Path(gettempdir()) / "reacher.safetensors"
+"""Where the learner is kept, for `speed`."""
 
 
 def measured(frame: pd.DataFrame, predictions: np.ndarray) -> dict[str, object]:
@@ -82,29 +82,28 @@ def physics_part(place: str) -> dict[str, object]:
     return {name: measured(frame, values) for name, values in own.items()}
 
 
-def derived_part(seed: int) -> dict[str, object]:
-    """What is derived with one seed, and how long it took."""
-    learner, seconds = derived(seed)
-    learner.save(str(KEPT).format(seed))
-    places = {}
-    for place in PLACES:
-        frame = arms(place)
-        places[place] = measured(frame, predict(learner, frame))
-        print(seed, place, places[place]["errors"], flush=True)
-    return {"seed": seed, "seconds": seconds, "places": places}
+def derived_part(name: str) -> None:
+    """Store what is derived, by network, the one that is kept first; and how long it took."""
+    learners, seconds = derived(KINDS[name])
+    found = []
+    for learner in learners:
+        network = {"validation": learner.card["derivation"]["validation_error"]}
+        for place in PLACES:
+            frame = arms(place)
+            network[place] = measured(frame, predict(learner, frame))
+            print(name, place, network[place]["errors"], flush=True)
+        found.append(network)
+    if name == DERIVED:
+        learners[0].save(KEPT)
+    keep(lambda old: old["derived"].update({name: {"seconds": seconds, "networks": found}}))
 
 
 def compared(results: dict[str, Any]) -> dict[str, object]:
-    """Every rival's error less that of what is derived (mean over seeds), examples 6 to 20, by
-    arm."""
+    """Every predictor's error less that of the learner kept, examples 6 to 20, by arm."""
     found = {}
     for place in PLACES:
-        own = np.mean(
-            [seed["places"][place]["arms"] for seed in results["derived"].values()], axis=0
-        )
-        others = {**results["rivals"][place], **results["physics"][place]}
-        errors = {name: np.array(other["arms"]) for name, other in others.items()}
-        table = paired(np.arange(len(own)), {DERIVED: own, **errors}, DERIVED)
+        errors = {name: np.array(one["arms"]) for name, one in everything(results, place).items()}
+        table = paired(np.arange(len(errors[DERIVED])), errors, DERIVED)
         found[place] = table.round(6).to_dict("index")
     return found
 
@@ -114,9 +113,8 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("part", nargs="?", choices=["rivals", "physics", "derived", "speed"])
-    parser.add_argument("--seed", type=int, choices=range(SEEDS))
     parser.add_argument("--place", choices=PLACES)
-    parser.add_argument("--like", default="", help="rivals with this in their name alone")
+    parser.add_argument("--like", default="", help="what has this in its name alone")
     asked = parser.parse_args()
     if asked.part in (None, "rivals"):
         rival_parts(asked.like)
@@ -125,11 +123,11 @@ def main() -> None:
             found = physics_part(place)
             keep(lambda old, place=place, found=found: old["physics"].update({place: found}))
     if asked.part in (None, "derived"):
-        for seed in range(SEEDS) if asked.seed is None else [asked.seed]:
-            one = derived_part(seed)
-            keep(lambda old, seed=seed, one=one: old["derived"].update({str(seed): one}))
+        for name in KINDS:
+            if asked.like in name:
+                derived_part(name)
     if asked.part in (None, "speed"):
-        speed = speeds(Path(str(KEPT).format(0)))
+        speed = speeds(KEPT)
         keep(lambda old: old["speed"].update(speed))
     results = json.loads(RESULTS.read_text())
     if all(results.values()):
@@ -138,11 +136,11 @@ def main() -> None:
 
 def keep(change: Callable[[dict[str, Any]], None]) -> None:
     """Change what is stored, which another part may have changed in between."""
-    places = {place: {} for place in PLACES}
-    empty = {"rivals": places, "physics": {}, "derived": {}, "speed": {}, "paired": {}}
+    empty = {name: {place: {} for place in PLACES} for name in ("rivals", "physics")}
+    empty |= {"derived": {}, "speed": {}, "paired": {}}
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else empty
     change(results)
-    if results["derived"] and results["rivals"]["inside"] and results["physics"]:
+    if DERIVED in results["derived"]:
         results["paired"] = compared(results)
     results["sets"] = SETS
     results["versions"] = {package: version(package) for package in PACKAGES}

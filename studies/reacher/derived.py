@@ -7,24 +7,28 @@ import time
 import numpy as np
 import pandas as pd
 
-from fixedweight import Learner, derive, simulated
+from fixedweight import Gaussian, Learner, derive_seeds, simulated
+from fixedweight.training import default_network
 from studies.protocol import series
 from studies.reacher.simulate import INPUTS, simulate
 
 
-def derived(seed: int) -> tuple[Learner, dict[str, float]]:
-    """The learner of `fixedweight derive --simulator studies/reacher/simulate.py:simulate --seed`,
-    and the processor seconds of simulation and of training."""
+def derived(spread: bool) -> tuple[list[Learner], dict[str, float]]:
+    """The networks that `fixedweight derive --simulator studies/reacher/simulate.py:simulate`
+    trains side by side, of which it keeps the first; processor seconds of simulation and training.
+
+    Args:
+        spread: whether they say how sure they are (`--spread gaussian`).
+    """
     began = time.process_time()
-    family = simulated(simulate, seed=seed)
+    family = simulated(simulate)
     simulation = time.process_time() - began
-    learner = derive(family, seed=seed)
-    took = time.process_time() - began
-    return learner, {
-        "arms": len(family.tasks),
-        "simulation": round(simulation, 1),
-        "training": round(took - simulation, 1),
-    }
+    network = default_network(family)
+    learners = derive_seeds(family, Gaussian(network) if spread else network)
+    training = time.process_time() - began - simulation
+    learners.sort(key=lambda learner: learner.card["derivation"]["validation_error"])
+    seconds = {"simulation": round(simulation, 1), "training": round(training, 1)}
+    return learners, {"arms": len(family.tasks), **seconds}
 
 
 def predict(learner: Learner, frame: pd.DataFrame) -> np.ndarray:

@@ -46,9 +46,7 @@ def foreseen(moments: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarr
     return np.linalg.solve(polynomials(cube), values).T
 
 
-def filtered(
-    coefficients: np.ndarray, targets: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
+def filtered(coefficients: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The posterior mean of each target of one arm before it is told, the prior being uniform.
 
     A target that would leave few arms is let in by degrees (tempering).
