@@ -31,8 +31,9 @@ from studies.reacher.show import DERIVED, RESULTS, everything, page
 from studies.reacher.simulate import HIGH, LOW, simulate
 from studies.reacher.speed import speeds
 
-KINDS = {DERIVED: False, "derived, --spread gaussian": True}
-"""Whether what is derived says how sure it is."""
+LONGER = "derived, --tasks 8192 --effort 3 --seeds 3"
+KINDS = {DERIVED: ({}, None), LONGER: ({"effort": 3.0, "seeds": 3}, 8192)}
+"""Settings of the training, and arms to simulate."""
 PACKAGES = ("mujoco", "gymnasium", "scikit-learn", "river", "numpy", "jax")
 KEPT = Path(gettempdir()) / "reacher.safetensors"
 """Where the learner is kept, for `speed`."""
@@ -69,14 +70,15 @@ def rival_parts(like: str) -> None:
 
 def physics_part(place: str) -> dict[str, object]:
     """MuJoCo itself: the arm known, or followed by sequential Monte Carlo."""
-    frame, rng = arms(place), np.random.default_rng(0)
+    frame = arms(place)
     priors = {"MuJoCo, arms of the box": (LOW, HIGH)}
     if place != "inside":
         priors["MuJoCo, arms of the wider box"] = (LOW / WIDER, HIGH * WIDER)
     own = {name: np.empty(len(frame)) for name in priors}
-    for at, rows in series(frame, "task"):
+    for number, (at, rows) in enumerate(series(frame, "task")):
         for name, (low, high) in priors.items():
             coefficients = physics.foreseen(rows[list(MOMENTS)].to_numpy(), low, high)
+            rng = np.random.default_rng(number)
             own[name][at] = physics.filtered(coefficients, rows["target"].to_numpy(), rng)
     own["the arm known"] = frame["change"].to_numpy()
     return {name: measured(frame, values) for name, values in own.items()}
@@ -84,7 +86,8 @@ def physics_part(place: str) -> dict[str, object]:
 
 def derived_part(name: str) -> None:
     """Store what is derived, by network, the one that is kept first; and how long it took."""
-    learners, seconds = derived(KINDS[name])
+    checkpoint = KEPT.with_suffix(f".{list(KINDS).index(name)}.checkpoint")
+    learners, seconds = derived(*KINDS[name], checkpoint)
     found = []
     for learner in learners:
         network = {"validation": learner.card["derivation"]["validation_error"]}
