@@ -133,7 +133,7 @@ def main() -> None:
         speed = speeds(KEPT)
         keep(lambda old: old["speed"].update(speed))
     results = json.loads(RESULTS.read_text())
-    if all(results.values()):
+    if all(results.values()) and all(results["physics"].values()):
         print(page(results))
 
 
