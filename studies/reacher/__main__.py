@@ -27,7 +27,7 @@ from studies.protocol import error_table, paired, series
 from studies.reacher import physics, rivals
 from studies.reacher.data import MOMENTS, PLACES, SETS, SPANS, WIDER, arms, framed
 from studies.reacher.derived import derived, predict
-from studies.reacher.show import DERIVED, RESULTS, everything, page
+from studies.reacher.show import BEST, DERIVED, RESULTS, everything, page
 from studies.reacher.simulate import HIGH, LOW, simulate
 from studies.reacher.speed import speeds
 
@@ -71,15 +71,13 @@ def rival_parts(like: str) -> None:
 def physics_part(place: str) -> dict[str, object]:
     """MuJoCo itself: the arm known, or followed by sequential Monte Carlo."""
     frame = arms(place)
-    priors = {"MuJoCo, arms of the box": (LOW, HIGH)}
-    if place != "inside":
-        priors["MuJoCo, arms of the wider box"] = (LOW / WIDER, HIGH * WIDER)
-    own = {name: np.empty(len(frame)) for name in priors}
+    box = (LOW, HIGH) if place == "inside" else (LOW / WIDER, HIGH * WIDER)
+    found = np.empty(len(frame))
     for number, (at, rows) in enumerate(series(frame, "task")):
-        for name, (low, high) in priors.items():
-            coefficients = physics.foreseen(rows[list(MOMENTS)].to_numpy(), low, high)
-            rng = np.random.default_rng(number)
-            own[name][at] = physics.filtered(coefficients, rows["target"].to_numpy(), rng)
+        coefficients = physics.foreseen(rows[list(MOMENTS)].to_numpy(), *box)
+        rng = np.random.default_rng(number)
+        found[at] = physics.filtered(coefficients, rows["target"].to_numpy(), rng)
+    own = {BEST[place]: found}
     own["the arm known"] = frame["change"].to_numpy()
     return {name: measured(frame, values) for name, values in own.items()}
 
