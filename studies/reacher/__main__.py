@@ -31,8 +31,8 @@ from studies.reacher.show import BEST, DERIVED, RESULTS, everything, page
 from studies.reacher.simulate import HIGH, LOW, simulate
 from studies.reacher.speed import speeds
 
-LONGER = "derived, --tasks 8192 --effort 3 --seeds 3"
-KINDS = {DERIVED: ({}, None), LONGER: ({"effort": 3.0, "seeds": 3}, 8192)}
+LONGER = "derived, --tasks 8192 --effort 2 --seeds 3"
+KINDS = {DERIVED: ({}, None), LONGER: ({"effort": 2.0, "seeds": 3}, 8192)}
 """Settings of the training, and arms to simulate."""
 PACKAGES = ("mujoco", "gymnasium", "scikit-learn", "river", "numpy", "jax")
 KEPT = Path(gettempdir()) / "reacher.safetensors"
