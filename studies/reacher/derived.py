@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,22 +13,18 @@ from studies.protocol import series
 from studies.reacher.simulate import INPUTS, simulate
 
 
-def derived(
-    settings: dict[str, Any], tasks: int | None, checkpoint: Path
-) -> tuple[list[Learner], dict[str, float]]:
+def derived(checkpoint: Path) -> tuple[list[Learner], dict[str, float]]:
     """The networks that `fixedweight derive --simulator studies/reacher/simulate.py:simulate`
     trains side by side, of which it keeps the first; processor seconds of simulation and training
     (since the checkpoint, where there was one).
 
     Args:
-        settings: of the training, none by default.
-        tasks: arms to simulate, or as many as a minute allows.
         checkpoint: where a run that was stopped goes on from.
     """
     began = time.process_time()
-    family = simulated(simulate, tasks)
+    family = simulated(simulate)
     simulation = time.process_time() - began
-    learners = derive_seeds(family, **settings, checkpoint=checkpoint)
+    learners = derive_seeds(family, checkpoint=checkpoint)
     training = time.process_time() - began - simulation
     learners.sort(key=lambda learner: learner.card["derivation"]["validation_error"])
     seconds = {"simulation": round(simulation, 1), "training": round(training, 1)}
