@@ -31,6 +31,8 @@ from studies.reacher.show import BEST, DERIVED, RESULTS, everything, page
 from studies.reacher.simulate import HIGH, LOW, simulate
 from studies.reacher.speed import speeds
 
+KINDS = {DERIVED: False, "derived, --spread gaussian": True}
+"""Whether what is derived says how sure it is."""
 PACKAGES = ("mujoco", "gymnasium", "scikit-learn", "river", "numpy", "jax")
 KEPT = Path(gettempdir()) / "reacher.safetensors"
 """Where the learner is kept, for `speed`."""
@@ -79,19 +81,20 @@ def physics_part(place: str) -> dict[str, object]:
     return {name: measured(frame, values) for name, values in own.items()}
 
 
-def derived_part() -> None:
+def derived_part(name: str) -> None:
     """Store what is derived, by network, the one that is kept first; and how long it took."""
-    learners, seconds = derived(KEPT.with_suffix(".checkpoint"))
+    learners, seconds = derived(KINDS[name], KEPT.with_suffix(f".{int(KINDS[name])}.checkpoint"))
     found = []
     for learner in learners:
         network = {"validation": learner.card["derivation"]["validation_error"]}
         for place in PLACES:
             frame = arms(place)
             network[place] = measured(frame, predict(learner, frame))
-            print(place, network[place]["errors"], flush=True)
+            print(name, place, network[place]["errors"], flush=True)
         found.append(network)
-    learners[0].save(KEPT)
-    keep(lambda old: old["derived"].update({DERIVED: {"seconds": seconds, "networks": found}}))
+    if name == DERIVED:
+        learners[0].save(KEPT)
+    keep(lambda old: old["derived"].update({name: {"seconds": seconds, "networks": found}}))
 
 
 def compared(results: dict[str, Any]) -> dict[str, object]:
@@ -110,7 +113,7 @@ def main() -> None:
     )
     parser.add_argument("part", nargs="?", choices=["rivals", "physics", "derived", "speed"])
     parser.add_argument("--place", choices=PLACES)
-    parser.add_argument("--like", default="", help="rivals with this in their name alone")
+    parser.add_argument("--like", default="", help="what has this in its name alone")
     asked = parser.parse_args()
     if asked.part in (None, "rivals"):
         rival_parts(asked.like)
@@ -119,7 +122,9 @@ def main() -> None:
             found = physics_part(place)
             keep(lambda old, place=place, found=found: old["physics"].update({place: found}))
     if asked.part in (None, "derived"):
-        derived_part()
+        for name in KINDS:
+            if asked.like in name:
+                derived_part(name)
     if asked.part in (None, "speed"):
         speed = speeds(KEPT)
         keep(lambda old: old["speed"].update(speed))
