@@ -18,7 +18,7 @@ Alternating Elman FullyRecurrent GRU Gaussian Jordan LSTM PreviousError Quantile
     LearnerFileError
     Missing MissingExtraError Network NetworkError Noisy OnlineEstimator Quadratic Schedule
     Relatives Semilinear Simulator Stage Switching Table derive derive_related derive_seeds evaluate
-    load read_table
+    load read_table simulated
 """
 """A change here is a change to what users may import: say so in the commit."""
 

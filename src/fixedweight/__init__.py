@@ -48,6 +48,7 @@ if TYPE_CHECKING:
         Switching,
         Table,
         read_table,
+        simulated,
     )
     from fixedweight.relatives import Relatives, derive_related
     from fixedweight.training import Schedule, Stage, derive, derive_seeds
@@ -66,6 +67,7 @@ _LATER = {
         "Switching",
         "Table",
         "read_table",
+        "simulated",
     ),
     "fixedweight.relatives": ("Relatives", "derive_related"),
     "fixedweight.training": ("Schedule", "Stage", "derive", "derive_seeds"),
@@ -112,6 +114,7 @@ __all__ = [
     "evaluate",
     "load",
     "read_table",
+    "simulated",
 ]
 
 

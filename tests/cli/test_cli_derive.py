@@ -55,6 +55,15 @@ def picky(length):
     return waves
 
 
+def crowded(one, other):
+    return waves
+
+
+def drawn(rng):
+    x = rng.uniform(-1.0, 1.0, (16, 2))
+    return x, x @ rng.normal(size=2)
+
+
 @dataclass(frozen=True)
 class Lines(Family):
     slope: float = 1.0
@@ -283,6 +292,17 @@ def test_a_simulator(tmp_path, command, small, unchecked):
     assert "targets 1 steps late" in command("show", "waves.safetensors")[1]
 
 
+def test_a_simulator_in_numpy(tmp_path, command, small, unchecked):
+    (tmp_path / "mine.py").write_text(FAMILIES)
+    code, out, err = command("derive", "--simulator", "mine.py:drawn", "--tasks", 40, *TINY)
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir(tmp_path)) == ["drawn.png", "drawn.safetensors", "mine.py"]
+    assert "40 tasks simulated in 0 s" in out
+    assert "fitting filters" not in out
+    learner = Learner.load("drawn.safetensors")
+    assert learner.card["family"] == {"family": "drawn", "tasks": 40, "seed": 0}
+
+
 @pytest.mark.parametrize("name", ["waves", "make", "Lines"])
 def test_a_simulator_may_be_a_family_or_make_one(tmp_path, name):
     (tmp_path / "mine.py").write_text(FAMILIES)
@@ -362,7 +382,11 @@ BAD = {
     "a file that fails": (("--simulator", "bad.py:waves"), "it raised ZeroDivisionError"),
     "no such name": (("--simulator", "mine.py:tides"), "named 'tides' in mine.py"),
     "no family": (("--simulator", "mine.py:number"), "a Simulator, say) as 'mine.py:number', got"),
-    "a function with arguments": (("--simulator", "mine.py:picky"), "it raised TypeError"),
+    "a function with arguments": (("--simulator", "mine.py:crowded"), "it raised TypeError"),
+    "no simulator": (("--simulator", "mine.py:picky"), "two arrays of numbers, from 'picky', got"),
+    "tasks of a family": (("--simulator", "mine.py:waves", "--tasks", 20), "no --tasks with"),
+    "tasks without": (("boolean", "--tasks", 20), "--tasks with --simulator alone"),
+    "few tasks": (("--simulator", "mine.py:drawn", "--tasks", 2), "at least 10 simulated tasks"),
     "wrong shape": (("--simulator", "mine.py:pairs"), "a scalar or shape (1,) from the simulator"),
     "no table": (("--table", "no.csv", "--task", "who", "--target", "effect"), "no such file"),
     "table of what": (("--table", "rows.csv"), "--task COLUMN and --target COLUMN"),

@@ -2,7 +2,9 @@
 
 import importlib
 import importlib.util
+import inspect
 import sys
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +28,7 @@ from fixedweight.families import (
     Switching,
     TaskFamily,
     TwoLayer,
+    simulated,
 )
 from fixedweight.networks import (
     LSTM1997,
@@ -74,8 +77,12 @@ def named_family(
     return kind(**settings)
 
 
-def simulator(reference: str) -> TaskFamily:
-    """The family that `MODULE:NAME` or `FILE.py:NAME` refers to; a function is called for it."""
+def simulator(reference: str, tasks: int | None = None, seed: int = 0) -> TaskFamily:
+    """The family that `MODULE:NAME` or `FILE.py:NAME` refers to.
+
+    A function without arguments is called for it; of one that takes a random generator, `tasks`
+    series are simulated beforehand.
+    """
     place, _, name = reference.rpartition(":")
     if not place or not name:
         raise InputError(f"Expected --simulator MODULE:NAME or FILE.py:NAME, got {reference!r}.")
@@ -84,21 +91,39 @@ def simulator(reference: str) -> TaskFamily:
         raise InputError(f"Expected a family named {name!r} in {place}, but it has none.")
     found = getattr(module, name)
     if not isinstance(found, TaskFamily) and callable(found):
+        if _takes_one(found):
+            return simulated(found, tasks, seed=seed, label=name)
         try:
             found = found()
         except FixedWeightError:
             raise
         except Exception as error:
             raise FamilyError(
-                f"Expected {reference!r} to be a fixedweight family, or a function that makes one "
-                f"without arguments, but calling it raised {type(error).__name__}: {error}"
+                f"Expected {reference!r} to be a fixedweight family, a function that makes one "
+                "without arguments, or one that simulates a task from a random generator, but "
+                f"calling it raised {type(error).__name__}: {error}"
             ) from error
     if not isinstance(found, TaskFamily):
         raise FamilyError(
             f"Expected a fixedweight family (a Simulator, say) as {reference!r}, got "
             f"{type(found).__name__}."
         )
+    if tasks is not None:
+        raise InputError(
+            f"Expected no --tasks with {reference!r}, whose tasks are drawn anew all the time."
+        )
     return found
+
+
+def _takes_one(function: Callable[..., Any]) -> bool:
+    """Whether a call needs exactly one argument, by position."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some that are not written in Python
+        return False
+    needed = [one for one in parameters if one.default is one.empty]
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return [one.kind in positional for one in needed] == [True]
 
 
 def _load_module(place: str) -> ModuleType:

@@ -37,7 +37,20 @@ def derive(
     missing: Annotated[float | None, typer.Option(help="share of targets never told")] = None,
     late: Annotated[int | None, typer.Option(help="steps by which targets come late")] = None,
     simulator: Annotated[
-        str | None, typer.Option(help="your own family: MODULE:NAME or FILE.py:NAME")
+        str | None,
+        typer.Option(
+            help="your own family, or a function that simulates a task from a NumPy random "
+            "generator: MODULE:NAME or FILE.py:NAME",
+            show_default=False,
+        ),
+    ] = None,
+    tasks: Annotated[
+        int | None,
+        typer.Option(
+            help="tasks to simulate beforehand with such a function; as many as a minute allows, "
+            "4096 at most",
+            show_default=False,
+        ),
     ] = None,
     table: Annotated[Path | None, typer.Option(help="related series, .csv or .parquet")] = None,
     task: Annotated[str | None, typer.Option(help="table column that names the task")] = None,
@@ -98,7 +111,7 @@ def derive(
     """
     require("jax", "train")
     from fixedweight.cli import choose
-    from fixedweight.families import Table, read_table
+    from fixedweight.families import Simulated, Table, read_table
     from fixedweight.training import default_schedule
     from fixedweight.training import derive as train
 
@@ -107,10 +120,14 @@ def derive(
             "Expected one source of tasks: a family's name, --simulator or --table. "
             "Try: fixedweight derive boolean"
         )
+    if tasks is not None and simulator is None:
+        raise InputError("Expected --tasks with --simulator alone.")
     if family is not None:
         base = choose.named_family(family, inputs, examples, scale)
     elif simulator is not None:
-        base = choose.simulator(simulator)
+        base = choose.simulator(simulator, tasks, seed)
+        if isinstance(base, Simulated):
+            console.print(f"{len(base.tasks)} tasks simulated in {base.seconds:.0f} s", style="dim")
     else:
         if task is None or target is None:
             raise InputError("Expected --task COLUMN and --target COLUMN with --table.")
@@ -133,7 +150,8 @@ def derive(
     sizes = (network, cells, block_size, hidden, second, learning_rate, spread)
     usual = (gate_sources, supplement, presentation, gradient, effort, seeds)
     if (
-        isinstance(chosen, Table)
+        table is not None
+        and isinstance(chosen, Table)
         and all(size is None for size in sizes)
         and usual == (True, "target", "vector", "bptt", 1.0, 4)
     ):

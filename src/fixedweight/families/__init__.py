@@ -1,5 +1,6 @@
 """What can be learned: distributions over tasks, their examples, and conditions on them."""
 
+from fixedweight.families.beforehand import Simulated, simulated
 from fixedweight.families.boolean import Boolean
 from fixedweight.families.check import check_family
 from fixedweight.families.decision_tree import DecisionTree
@@ -33,6 +34,7 @@ __all__ = [
     "Prior",
     "Quadratic",
     "Semilinear",
+    "Simulated",
     "Simulator",
     "Sinusoid",
     "SparseLinear",
@@ -45,4 +47,5 @@ __all__ = [
     "innermost",
     "network_inputs",
     "read_table",
+    "simulated",
 ]

@@ -169,30 +169,16 @@ def read_table(
     y = numeric(frame, [target], allow_missing=True)
     codes, labels = pd.factorize(frame[task], sort=True)
     series = [np.flatnonzero(codes == code) for code in range(len(labels))]
-    longest = max(map(len, series))
-    padded_x = np.zeros((len(series), longest, len(names)))
-    padded_y = np.zeros((len(series), longest, 1))
-    present = np.zeros((len(series), longest), dtype=bool)
-    known = np.zeros((len(series), longest), dtype=bool)
-    for i, rows in enumerate(series):
-        n = len(rows)
-        padded_x[i, :n] = x[rows]
-        padded_y[i, :n] = np.nan_to_num(y[rows])
-        present[i, :n] = True
-        known[i, :n] = ~np.isnan(y[rows, 0])
     tasks = tuple(str(label) for label in labels)
     table = Table(
-        inputs=padded_x,
-        targets=padded_y,
-        present=present,
-        known=known,
+        **filled([(x[rows], y[rows]) for rows in series]),
         tasks=tasks,
-        parts=_hold_out(tasks, validation, test, seed),
+        parts=hold_out(tasks, validation, test, seed),
         columns={"task": task, "order": order, "inputs": names, "target": target},
     )
     for name in PARTS:
         rows = table.parts[name]
-        if not known[rows].any():
+        if not table.known[rows].any():
             raise FamilyError(
                 f"Expected targets in the {name} tasks, got none: every {target!r} there is "
                 "missing."
@@ -201,7 +187,24 @@ def read_table(
     return table
 
 
-def _hold_out(
+def filled(series: Sequence[tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+    """Series of inputs [time, input] and targets [time, target], NaN where missing, at one length:
+    the arrays of a `Table`."""
+    longest = max(len(x) for x, _ in series)
+    inputs = np.zeros((len(series), longest, series[0][0].shape[1]))
+    targets = np.zeros((len(series), longest, series[0][1].shape[1]))
+    present = np.zeros((len(series), longest), dtype=bool)
+    known = np.zeros((len(series), longest), dtype=bool)
+    for i, (x, y) in enumerate(series):
+        n = len(x)
+        inputs[i, :n] = x
+        targets[i, :n] = np.nan_to_num(y)
+        present[i, :n] = True
+        known[i, :n] = ~np.isnan(y).any(axis=1)
+    return {"inputs": inputs, "targets": targets, "present": present, "known": known}
+
+
+def hold_out(
     tasks: tuple[str, ...],
     validation: float | Sequence[Any],
     test: float | Sequence[Any],
