@@ -16,6 +16,8 @@ from fixedweight.networks.simple import affine, uniform
 
 LEAST_FLIP = 1e-4
 """The least chance that a target in [0, 1] is told the other way round: nothing is ruled out."""
+MIDDLE = {"hazard": -4.0, "kept": 7.0, "fresh": 3.0, "noise": -4.0, "fade": 4.0}
+"""Where these parameters begin, in log-odds or logarithms; the networks' own are added."""
 FLOOR = 1e-4
 """The least variance of noise, of scaled targets."""
 TINY = 1e-20
@@ -60,20 +62,20 @@ class Hypotheses(Paired):
         count, heads = self.hypotheses, self.heads
         basis = self.example_size + self.hidden
 
-        def about(low: float, high: float) -> np.ndarray:
-            """Spread evenly over the heads."""
-            middle = np.linspace(low, high, heads + 2)[1:-1]
+        def spread(most: float) -> np.ndarray:
+            """About evenly from -most to most over the heads."""
+            middle = np.linspace(-most, most, heads + 2)[1:-1]
             return middle + rng.uniform(-0.1, 0.1, heads)
 
         return {
             **uniform(rng, "hidden", self.example_size, self.hidden, 2.0),
             **uniform(rng, "hypothesis", basis, count * self.target_size, 4.0),
             "prior": rng.uniform(-0.1, 0.1, count),
-            "hazard": about(-6.0, -3.0),
-            "kept": about(7.0, 8.0),
-            "fresh": about(1.0, 4.0),
-            "noise": about(-6.0, -2.0),
-            "fade": about(3.0, 5.0),
+            "hazard": spread(1.5),
+            "kept": spread(0.5),
+            "fresh": spread(1.5),
+            "noise": spread(2.0),
+            "fade": spread(0.5),
             "weight": rng.uniform(-0.1, 0.1, heads),
         }
 
@@ -120,13 +122,16 @@ class Hypotheses(Paired):
         weight = self._by_head(state["weight"]) * likelihood
         total = TINY + weight.sum(axis=-1, keepdims=True)
         weight = weight / total
-        past = logistic(params["kept"], xp)[:, None] * self._by_head(state["past"]) + weight
-        fresh = xp.exp(params["fresh"])[:, None]
+        past = (
+            logistic(self._at(params, "kept"), xp)[:, None] * self._by_head(state["past"]) + weight
+        )
+        fresh = xp.exp(self._at(params, "fresh"))[:, None]
         mixed = past + fresh * self._prior(params, xp)
         mixed = mixed / (past.sum(axis=-1, keepdims=True) + fresh)
-        weight = weight + logistic(params["hazard"], xp)[:, None] * (mixed - weight)
+        hazard = logistic(self._at(params, "hazard"), xp)[:, None]
+        weight = weight + hazard * (mixed - weight)
         surprise = -xp.log(total[..., 0]) - scale
-        fade = logistic(params["fade"], xp)
+        fade = logistic(self._at(params, "fade"), xp)
         new = {
             "weight": weight.reshape(state["weight"].shape),
             "past": past.reshape(state["past"].shape),
@@ -140,7 +145,6 @@ class Hypotheses(Paired):
     def _likelihood(self, params: Params, foreseen: Any, told: Any, xp: Any) -> tuple[Any, Any]:
         """Of a target told [..., 1, target], by head and hypothesis, times exp(-scale), and scale
         [..., head]."""
-        noise = params["noise"]
         if self.output == "logistic":
             told = xp.minimum(xp.maximum(told, 0.0), 1.0)
             agreed = foreseen * told + (1.0 - foreseen) * (1.0 - told)
@@ -151,14 +155,17 @@ class Hypotheses(Paired):
         error = told - foreseen
         squared = (error * error).sum(axis=-1)
         least = squared.min(axis=-1, keepdims=True)
-        variance = FLOOR + xp.exp(noise)
+        variance = FLOOR + xp.exp(self._at(params, "noise"))
         likelihood = xp.exp(-0.5 * (squared - least)[..., None, :] / variance[:, None])
         scale = -0.5 * (least / variance + self.target_size * xp.log(variance))
         return likelihood, scale
 
     def _flip(self, params: Params, xp: Any) -> Any:
         """The chance [head] that a target in [0, 1] is told the other way round."""
-        return LEAST_FLIP + (0.5 - LEAST_FLIP) * logistic(params["noise"], xp)
+        return LEAST_FLIP + (0.5 - LEAST_FLIP) * logistic(self._at(params, "noise"), xp)
+
+    def _at(self, params: Params, name: str) -> Any:
+        return params[name] + MIDDLE[name]
 
     def _prior(self, params: Params, xp: Any) -> Any:
         score = params["prior"]
