@@ -110,7 +110,10 @@ class Hypotheses(Paired):
             "foreseen": queued(state["foreseen"], foreseen, xp),
             "shown": xp.minimum(state["shown"] + 1.0, self.delay + 1.0),
         }
-        return learned | waiting, output
+        return learned | waiting, self.squash(output, xp)
+
+    def squash(self, values: Any, xp: Any) -> Any:
+        return xp.minimum(xp.maximum(values, 0.0), 1.0) if self.output == "logistic" else values
 
     def _learn(self, params: Params, state: State, inputs: Any, xp: Any) -> State:
         """The filters after the target told now, and after the switch that may follow it."""

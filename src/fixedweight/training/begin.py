@@ -1,0 +1,86 @@
+"""Where a network of hypotheses begins: at tasks that the family draws."""
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from fixedweight.families import TaskFamily
+from fixedweight.networks import Hypotheses, Params
+from fixedweight.networks.simple import affine
+from fixedweight.training.loop import seen
+
+DRAWS = 6000
+"""Tasks that are drawn, at most."""
+EXAMPLES = 128
+"""Examples of each."""
+RIDGE = 0.03
+NEWTON = 8
+"""Steps of Newton's method for a logistic hypothesis."""
+
+
+def hypotheses_from(
+    network: Hypotheses, family: TaskFamily, rng: np.random.Generator
+) -> Params:
+    """Weights whose hypotheses are the tasks drawn most often, fitted on the network's own basis.
+
+    Tasks that are alike, in the sign of what is foreseen of targets in [0, 1] at common inputs,
+    are one hypothesis, of a prior chance by their number. Others are drawn at random.
+    """
+    params = network.init_params(rng)
+    alone = family.at_pace(0.0)
+    count = max(network.hypotheses, DRAWS)
+    stream = jax.jit(lambda key: alone.sample(key, count, EXAMPLES))(jax.random.key(rng.integers(2**32)))
+    inputs, targets, _ = (np.asarray(a) for a in seen(stream, family, family.scaling()))
+    x = inputs[..., : network.example_size].astype(np.float64)
+    basis = _with_one(network, params, x)
+    fit = _logistic if network.output == "logistic" else _linear
+    found = np.stack(
+        [fit(basis, targets[..., i].astype(np.float64)) for i in range(targets.shape[-1])], axis=-1
+    )  # [task, basis, target]
+    common = _with_one(network, params, x[rng.permutation(count)[:64], 0])
+    foreseen = np.einsum("ni,tio->tno", common, found).reshape(count, -1)
+    kept, chance = _distinct(foreseen, network)
+    order = np.argsort(-chance, kind="stable")[: network.hypotheses]
+    order = np.resize(order, network.hypotheses)  # again from the first where there are fewer
+    chosen, chance = found[kept[order]], chance[order]
+    flat = np.moveaxis(chosen, 0, 1).reshape(basis.shape[-1], -1)
+    params["w_hypothesis"], params["b_hypothesis"] = flat[:-1], flat[-1]
+    params["prior"] = np.log(chance / chance.mean())
+    return params
+
+
+def _with_one(
+    network: Hypotheses, params: Params, x: Float[np.ndarray, "... input"]
+) -> Float[np.ndarray, "... basis"]:
+    hidden = np.tanh(affine(x, params, "hidden"))
+    return np.concatenate([x, hidden, np.ones_like(x[..., :1])], axis=-1)
+
+
+def _distinct(foreseen: Float[np.ndarray, "task number"], network: Hypotheses):
+    """The first of each kind of task, and how many there are of it."""
+    if network.output != "logistic":
+        return np.arange(len(foreseen)), np.ones(len(foreseen))
+    _, first, number = np.unique(foreseen > 0, axis=0, return_index=True, return_counts=True)
+    return first, number.astype(float)
+
+
+def _linear(
+    basis: Float[np.ndarray, "task time basis"], targets: Float[np.ndarray, "task time"]
+) -> Float[np.ndarray, "task basis"]:
+    gram = basis.swapaxes(1, 2) @ basis + RIDGE * np.eye(basis.shape[-1])
+    moment = np.einsum("tni,tn->ti", basis, targets)
+    return np.linalg.solve(gram, moment[..., None])[..., 0]
+
+
+def _logistic(
+    basis: Float[np.ndarray, "task time basis"], targets: Float[np.ndarray, "task time"]
+) -> Float[np.ndarray, "task basis"]:
+    """Ridge logistic regression by Newton's method."""
+    w = np.zeros(basis.shape[::2])
+    penalty = RIDGE * np.eye(basis.shape[-1])
+    for _ in range(NEWTON):
+        p = 0.5 + 0.5 * np.tanh(0.5 * np.einsum("tni,ti->tn", basis, w))
+        slope = np.einsum("tni,tn->ti", basis, targets - p) - RIDGE * w
+        curve = (basis * (p * (1.0 - p))[..., None]).swapaxes(1, 2) @ basis + penalty
+        w = w + np.linalg.solve(curve, slope[..., None])[..., 0]
+    return w
