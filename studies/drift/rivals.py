@@ -103,9 +103,7 @@ RIVALS: dict[str, dict[str, Make]] = {
     "naive Bayes, ADWIN": {
         str(d): lambda d=d: Restarted(_adwin(d), _bayes) for d in (0.002, 0.05, 0.3)
     },
-    "naive Bayes, DDM": {
-        str(w): lambda w=w: _retrained(_ddm(w), _bayes) for w in (5, 10, 30)
-    },
+    "naive Bayes, DDM": {str(w): lambda w=w: _retrained(_ddm(w), _bayes) for w in (5, 10, 30)},
     "Hoeffding tree, ADWIN": {
         str(d): lambda d=d: Restarted(_adwin(d), partial(_tree, 5)) for d in (0.002, 0.05)
     },

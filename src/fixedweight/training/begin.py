@@ -18,9 +18,7 @@ NEWTON = 8
 """Steps of Newton's method for a logistic hypothesis."""
 
 
-def hypotheses_from(
-    network: Hypotheses, family: TaskFamily, rng: np.random.Generator
-) -> Params:
+def hypotheses_from(network: Hypotheses, family: TaskFamily, rng: np.random.Generator) -> Params:
     """Weights whose hypotheses are the tasks drawn most often, fitted on the network's own basis.
 
     Tasks that are alike, in the sign of what is foreseen of targets in [0, 1] at common inputs,
@@ -29,7 +27,8 @@ def hypotheses_from(
     params = network.init_params(rng)
     alone = family.at_pace(0.0)
     count = max(network.hypotheses, DRAWS)
-    stream = jax.jit(lambda key: alone.sample(key, count, EXAMPLES))(jax.random.key(rng.integers(2**32)))
+    key = jax.random.key(int(rng.integers(2**32)))
+    stream = jax.jit(lambda key: alone.sample(key, count, EXAMPLES))(key)
     inputs, targets, _ = (np.asarray(a) for a in seen(stream, family, family.scaling()))
     x = inputs[..., : network.example_size].astype(np.float64)
     basis = _with_one(network, params, x)

@@ -1,0 +1,61 @@
+"""What `fixedweight` derives for the streams of the study, which it never sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from fixedweight import Learner, Noisy, derive_seeds
+from fixedweight.families import TaskFamily
+from fixedweight.networks import Hypotheses, Network
+from studies.drift import family
+from studies.drift.streams import Streams
+
+
+class Plan(NamedTuple):
+    """A family, a network for it (the default one where none is named), and for which streams."""
+
+    family: Callable[[], TaskFamily]
+    network: Network | None
+    boolean: bool = False
+    effort: float = 1.0
+
+
+def noisy() -> TaskFamily:
+    """Recurring concepts with 5 % of the labels flipped."""
+    return Noisy(family.concepts(), flip=0.05)
+
+
+BANK = Hypotheses(hypotheses=768)
+PLANS = {
+    "hypotheses": Plan(family.concepts, BANK),
+    "hypotheses, derived with 5 % flipped": Plan(noisy, BANK),
+    "hypotheses, without STAGGER's": Plan(family.without_stagger, BANK),
+    "least-squares memory": Plan(family.concepts, None),
+    "least-squares memory, without STAGGER's": Plan(family.without_stagger, None),
+    "hypotheses, Boolean": Plan(family.boolean_maps, Hypotheses(hypotheses=32), boolean=True),
+    "least-squares memory, Boolean": Plan(family.boolean_maps, None, boolean=True),
+}
+
+
+def learners(name: str, seeds: int, kept: Path) -> list[Learner]:
+    """One a seed; derived anew unless the folder has them all."""
+    plan = PLANS[name]
+    slug = "".join(c if c.isalnum() else "-" for c in name)
+    paths = [kept / f"{slug}-{seed}.safetensors" for seed in range(seeds)]
+    if not all(path.is_file() for path in paths):
+        kept.mkdir(parents=True, exist_ok=True)
+        derive = partial(derive_seeds, plan.family(), plan.network, effort=plan.effort)
+        for path, learner in zip(paths, derive(seeds=seeds), strict=True):
+            learner.save(path)
+    return [Learner.load(path) for path in paths]
+
+
+def predict(learner: Learner, streams: Streams) -> np.ndarray:
+    """The chance of 1 [stream, time], each before its target is told."""
+    foreseen, _ = learner.unroll(streams.inputs, streams.targets[..., None])
+    return foreseen[..., 0]
