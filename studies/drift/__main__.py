@@ -2,6 +2,7 @@
 
     python -m studies.drift                 every condition
     python -m studies.drift stagger-50      this one alone; the others' results are kept
+    python -m studies.drift --rivals-kept   measure the learners anew, not the rivals
     python -m studies.drift.show            print the tables from the stored results
 
 Learners are derived once, with three seeds, and kept in a folder (`--learners`) from which the
@@ -30,13 +31,15 @@ def main() -> None:
     parser.add_argument(
         "--learners", type=Path, default=Path(tempfile.gettempdir()) / "fixedweight-drift"
     )
+    parser.add_argument("--rivals-kept", action="store_true")
     asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"conditions": {}}
     for name in asked.conditions or CONDITIONS:
+        before = results["conditions"].get(name, {}).get("rivals") if asked.rivals_kept else None
         results["conditions"][name] = {
             "command": f"python -m studies.drift {name} --seeds {asked.seeds}",
             "versions": {package: version(package) for package in PACKAGES},
-            **measured(CONDITIONS[name], asked.seeds, asked.learners),
+            **measured(CONDITIONS[name], asked.seeds, asked.learners, before),
         }
         ordered = {name: results["conditions"].get(name) for name in CONDITIONS}
         results["conditions"] = {name: value for name, value in ordered.items() if value}

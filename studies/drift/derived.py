@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,10 @@ def learners(name: str, seeds: int, kept: Path) -> list[Learner]:
     if not all(path.is_file() for path in paths):
         kept.mkdir(parents=True, exist_ok=True)
         derive = partial(derive_seeds, plan.family(), plan.network, effort=plan.effort)
-        for path, learner in zip(paths, derive(seeds=seeds), strict=True):
+        began = time.perf_counter()
+        found = derive(seeds=seeds)
+        print(f"{name}, {seeds} seeds: {time.perf_counter() - began:.0f} s", flush=True)
+        for path, learner in zip(paths, found, strict=True):
             learner.save(path)
     return [Learner.load(path) for path in paths]
 
@@ -59,3 +63,10 @@ def predict(learner: Learner, streams: Streams) -> np.ndarray:
     """The chance of 1 [stream, time], each before its target is told."""
     foreseen, _ = learner.unroll(streams.inputs, streams.targets[..., None])
     return foreseen[..., 0]
+
+
+if __name__ == "__main__":
+    import sys
+
+    for label in sys.argv[2:] or PLANS:
+        learners(label, 3, Path(sys.argv[1]))

@@ -33,48 +33,64 @@ def wrong(predictions: np.ndarray, streams: Streams) -> np.ndarray:
     return 100.0 * ((predictions > 0.5) != (streams.targets > 0.5)).ravel()
 
 
-def errors_of_rivals(condition: Condition, streams: Streams) -> tuple[dict[str, np.ndarray], dict]:
-    """By rival, and the settings they were given."""
+def of_rivals(condition: Condition, streams: Streams) -> dict[str, dict[str, Any]]:
+    """By rival: its errors, and the setting that did best on another stream."""
     short = Condition(**{**vars(condition), "changes": min(TUNING_CHANGES, condition.changes)})
     tuning = short.streams(1, seed=TUNING)
-    found, settings = {}, {}
+    found = {}
     for name, made in rivals.RIVALS.items():
-        settings[name] = rivals.tuned(name, tuning)
-        found[name] = wrong(rivals.run(made[settings[name]], streams), streams)
-        print(f"{condition.label}, {name} {settings[name]}: {found[name].mean():.2f} %", flush=True)
-    return found, settings
+        setting = rivals.tuned(name, tuning)
+        predictions = rivals.run(made[setting], streams)
+        found[name] = {"setting": setting, **errors(predictions, streams)}
+        print(f"{condition.label}, {name} {setting}: {found[name]['all']:.2f} %", flush=True)
+    return found
 
 
-def measured(condition: Condition, seeds: int, kept: Path) -> dict[str, Any]:
-    """Per cent wrong by examples since a change; comparisons by stream with the main learner."""
-    streams = condition.streams(STREAMS)
+def errors(predictions: np.ndarray, streams: Streams) -> dict[str, Any]:
+    """Per cent wrong by examples since a change, over all, and of each stream."""
     frame = frame_of(streams)
-    filters = {n: wrong(f(streams), streams) for n, f in filters_for(condition).items()}
-    tools, settings = errors_of_rivals(condition, streams)
-    by_seed: dict[str, list[np.ndarray]] = {}
-    for name, plan in derived.PLANS.items():
-        if plan.boolean == condition.boolean:
-            each = derived.learners(name, seeds, kept)
-            by_seed[name] = [wrong(derived.predict(one, streams), streams) for one in each]
-    main = next(iter(by_seed))
-    both = {**filters, **tools, **{name: errors[0] for name, errors in by_seed.items()}}
-    compared = paired(frame["stream"].to_numpy(), both, main)
+    missed = wrong(predictions, streams)
+    return {
+        **error_table(frame, {"": missed}, SPANS).loc[""].dropna().to_dict(),
+        "streams": missed.reshape(streams.order.shape).mean(axis=1).tolist(),
+    }
+
+
+def measured(
+    condition: Condition, seeds: int, kept: Path, tools: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """The errors of all predictors, and comparisons by stream with the main learner's.
+
+    Args:
+        condition: how streams are made.
+        seeds: networks derived of each plan.
+        kept: a folder of learners.
+        tools: what `of_rivals` found before; measured anew without.
+    """
+    streams = condition.streams(STREAMS)
+    filters = {n: errors(f(streams), streams) for n, f in filters_for(condition).items()}
+    tools = tools or of_rivals(condition, streams)
+    learners = {
+        name: [
+            errors(derived.predict(one, streams), streams)
+            for one in derived.learners(name, seeds, kept)
+        ]
+        for name, plan in derived.PLANS.items()
+        if plan.boolean == condition.boolean
+    }
+    main = next(iter(learners))
+    first = {name: each[0] for name, each in learners.items()}
+    by_stream = {name: found["streams"] for name, found in {**filters, **tools, **first}.items()}
+    compared = paired(
+        np.arange(STREAMS), {name: np.array(each) for name, each in by_stream.items()}, main
+    )
     return {
         "label": condition.label,
         "streams": STREAMS,
         "examples": int(streams.targets.size),
         "main": main,
-        "filters": _table(frame, filters),
-        "rivals": _table(frame, tools),
-        "settings": settings,
-        "learners": {
-            name: [_table(frame, {"": one})[""] for one in errors]
-            for name, errors in by_seed.items()
-        },
+        "filters": filters,
+        "rivals": tools,
+        "learners": learners,
         "paired": compared.to_dict("index"),
     }
-
-
-def _table(frame: pd.DataFrame, errors: dict[str, np.ndarray]) -> dict[str, dict[str, float]]:
-    table = error_table(frame, errors, SPANS)
-    return {name: table.loc[name].dropna().to_dict() for name in errors}

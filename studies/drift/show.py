@@ -10,9 +10,11 @@ RESULTS = Path(__file__).parent / "results.json"
 
 def rows(found: dict[str, Any]) -> dict[str, dict[str, float]]:
     """Per cent wrong by span, of learners the median over seeds; the least overall first."""
-    each = {**found["filters"], **found["rivals"]}
+    spans = [key for key in next(iter(found["filters"].values())) if key != "streams"]
+    single = {**found["filters"], **found["rivals"]}
+    each = {name: {span: errors[span] for span in spans} for name, errors in single.items()}
     for name, seeds in found["learners"].items():
-        each[name] = {span: median(seed[span] for seed in seeds) for span in seeds[0]}
+        each[name] = {span: median(seed[span] for seed in seeds) for span in spans}
     return dict(sorted(each.items(), key=lambda item: item[1]["all"]))
 
 
@@ -36,7 +38,7 @@ def _label(name: str, found: dict[str, Any]) -> str:
         return f"**{name}**"
     if name in found["filters"]:
         return f"*{name}*"
-    setting = found["settings"][name]
+    setting = found["rivals"][name]["setting"]
     return f"{name} ({setting})" if setting else name
 
 

@@ -140,8 +140,7 @@ def test_errors_are_shown_by_example_since_the_change():
     shown = table(
         {
             "filters": {"exact": cell},
-            "rivals": {"tree": {"1-4": 60.0, "all": 30.0}},
-            "settings": {"tree": "5"},
+            "rivals": {"tree": {"1-4": 60.0, "all": 30.0, "setting": "5"}},
             "learners": {"main": [cell, {"1-4": 50.0, "all": 20.0}, {"1-4": 45.0, "all": 15.0}]},
             "main": "main",
             "paired": {k: {"difference": 1.0, "low": 0.5, "high": 2.0} for k in ("exact", "tree")},

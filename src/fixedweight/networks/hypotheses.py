@@ -153,8 +153,7 @@ class Hypotheses(Paired):
             agreed = foreseen * told + (1.0 - foreseen) * (1.0 - told)
             flip = self._flip(params, xp)[:, None, None]
             agreed = agreed[..., None, :, :] * (1.0 - 2.0 * flip) + flip
-            log = xp.log(agreed).sum(axis=-1)
-            return xp.exp(log), 0.0 * log[..., 0]
+            return agreed.prod(axis=-1), 0.0 * agreed[..., 0, 0]
         error = told - foreseen
         squared = (error * error).sum(axis=-1)
         least = squared.min(axis=-1, keepdims=True)
