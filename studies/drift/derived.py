@@ -63,10 +63,3 @@ def predict(learner: Learner, streams: Streams) -> np.ndarray:
     """The chance of 1 [stream, time], each before its target is told."""
     foreseen, _ = learner.unroll(streams.inputs, streams.targets[..., None])
     return foreseen[..., 0]
-
-
-if __name__ == "__main__":
-    import sys
-
-    for label in sys.argv[2:] or PLANS:
-        learners(label, 3, Path(sys.argv[1]))

@@ -24,6 +24,7 @@ from fixedweight.families import (
     Missing,
     Noisy,
     Quadratic,
+    Recurring,
     Semilinear,
     Simulator,
     Sinusoid,
@@ -82,6 +83,7 @@ CONDITIONS = {
     "missing": lambda family: Missing(family, share=0.3),
     "every": lambda family: Switching(family, every=6),
     "hazard": lambda family: Switching(family, hazard=0.2),
+    "recurring": lambda family: Recurring(family, oftenest=0.3),
 }
 UNDER = {name: (BARE[name],) for name in BARE}
 """Name -> the bare family, then the conditions put on it, innermost first."""

@@ -48,7 +48,7 @@ class Hypotheses(Paired):
         NetworkError: a size that is not positive.
     """
 
-    hypotheses: int = 64
+    hypotheses: int = 512
     heads: int = 2
     hidden: int = 12
 

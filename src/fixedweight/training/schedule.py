@@ -173,7 +173,7 @@ def _for_hypotheses(family: TaskFamily) -> Schedule:
     """A short one: they begin at tasks of the family, near where they end. Streams are long enough
     for a task to come back."""
     steps = (4 if family.switches else 1) * min(family.examples, 256)
-    stage = Stage(steps, 16, 200)
+    stage = Stage(steps, 8, 160)
     return Schedule((stage,), learning_rate=0.01, optimizer="adam", warmup=20)
 
 
