@@ -217,7 +217,7 @@ def test_true_tasks_reproduce_the_targets(name):
 @every_family
 def test_examples_are_counted_from_each_tasks_first(name):
     family, stream = CASES[name], drawn(name)
-    switches = [layer for layer in layers(family) if isinstance(layer, Switching)]
+    switches = [layer for layer in layers(family) if isinstance(layer, (Switching, Recurring))]
     first = stream.example == 0
     assert first[:, 0].all()
     later = stream.example[:, 1:] == stream.example[:, :-1] + 1
@@ -232,7 +232,7 @@ def test_examples_are_counted_from_each_tasks_first(name):
     if not switches:
         assert not first[:, 1:].any()
     for switch in switches:
-        if switch.every and len(switches) == 1:
+        if isinstance(switch, Switching) and switch.every and len(switches) == 1:
             periods = np.arange(LENGTH) % switch.every == 0
             np.testing.assert_array_equal(first, np.broadcast_to(periods, first.shape))
 

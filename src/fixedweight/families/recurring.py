@@ -24,7 +24,8 @@ class Recurring(Wrapper):
     chance that lies between `rarest` and `oftenest`, log-uniform and the same along a stream, to
     any other task of the pool. Neither is known to the learner.
 
-    The examples of a task go on where they were when it comes back.
+    Each task of a pool has a stream of its own that runs on beside the others; the stream is at
+    each step that of the task in force, and `example` counts from the last switch.
 
     Raises:
         FamilyError: a pool of fewer than two tasks, a chance that is none, or a range that is
