@@ -13,16 +13,16 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from studies.drift.derived import BANK
+from studies.drift.family import concepts
+from studies.drift.rivals import RIVALS
+from studies.drift.streams import CONDITIONS
 
 from fixedweight import CompiledEstimator, Learner, OnlineEstimator
 from fixedweight.networks import Hypotheses, Network
 from fixedweight.training import default_network
 from fixedweight.training.begin import hypotheses_from
 from fixedweight.training.derive import fit_network
-from studies.drift.derived import BANK
-from studies.drift.family import concepts
-from studies.drift.rivals import RIVALS
-from studies.drift.streams import CONDITIONS
 
 PASSES, EXAMPLES = 3, 1000
 

@@ -31,7 +31,7 @@ def noisy() -> TaskFamily:
     return Noisy(family.concepts(), flip=0.05)
 
 
-BANK = Hypotheses(hypotheses=768)
+BANK = Hypotheses()
 PLANS = {
     "hypotheses": Plan(family.concepts, BANK),
     "hypotheses, derived with 5 % flipped": Plan(noisy, BANK),

@@ -63,7 +63,7 @@ OWN = {
         {"heads": 2, "features": 1, "input_size": 6, "target_size": 2, "flagged": True},
     ),
     "Hypotheses": (
-        {"hypotheses": 5, "heads": 1, "hidden": 2, "delay": 2, "flagged": True},
+        {"hypotheses": 5, "heads": 1, "free": 1, "features": 3, "delay": 2, "flagged": True},
         {"hypotheses": 3, "input_size": 6, "target_size": 2, "flagged": True},
     ),
     "SelfReferential": ({"layers": 1, "hidden": 3},),

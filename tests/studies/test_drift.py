@@ -4,7 +4,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-
 from studies.drift import family, streams
 from studies.drift.evaluate import frame_of, wrong
 from studies.drift.filters import recurring, switching

@@ -13,6 +13,8 @@ DRAWS = 6000
 """Tasks that are drawn, at most."""
 EXAMPLES = 128
 """Examples of each."""
+FREE = 0.1
+"""The prior chance of a task that is none of the fixed hypotheses, at first."""
 RIDGE = 0.03
 NEWTON = 8
 """Steps of Newton's method for a logistic hypothesis."""
@@ -44,7 +46,10 @@ def hypotheses_from(network: Hypotheses, family: TaskFamily, rng: np.random.Gene
     chosen, chance = found[kept[order]], chance[order]
     flat = np.moveaxis(chosen, 0, 1).reshape(basis.shape[-1], -1)
     params["w_hypothesis"], params["b_hypothesis"] = flat[:-1], flat[-1]
-    params["prior"] = np.log(chance / chance.mean())
+    chance = (1.0 - FREE) * chance / chance.sum()
+    # each free one half as likely as the one before, so that they are not taken up together
+    free = 0.5 ** np.arange(network.free)
+    params["prior"] = np.log(np.concatenate([chance, FREE * free / free.sum()]))
     return params
 
 
