@@ -63,6 +63,17 @@ def test_the_tables_of_the_series_are_those_of_their_stored_results():
     assert block(page, "studies.series") == shown.strip()
 
 
+def test_the_tables_of_drift_are_those_of_their_stored_results():
+    shown = subprocess.run(
+        [sys.executable, "-m", "studies.drift.show"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    ).stdout
+    assert block((ROOT / "docs" / "drift.md").read_text(), "studies.drift") == shown.strip()
+
+
 def test_table_1_is_that_of_the_stored_results():
     table = (ROOT / "docs" / "paper" / "table1.md").read_text()
     assert block((ROOT / "README.md").read_text(), "fixedweight reproduce table1") == table.strip()

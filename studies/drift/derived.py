@@ -36,10 +36,9 @@ PLANS = {
     "hypotheses": Plan(family.concepts, BANK),
     "hypotheses, derived with 5 % flipped": Plan(noisy, BANK),
     "hypotheses, without STAGGER's": Plan(family.without_stagger, BANK),
-    "least-squares memory": Plan(family.concepts, None),
-    "least-squares memory, without STAGGER's": Plan(family.without_stagger, None),
+    "least-squares memory": Plan(family.concepts, None, effort=0.2),
     "hypotheses, Boolean": Plan(family.boolean_maps, Hypotheses(hypotheses=32), boolean=True),
-    "least-squares memory, Boolean": Plan(family.boolean_maps, None, boolean=True),
+    "least-squares memory, Boolean": Plan(family.boolean_maps, None, boolean=True, effort=0.2),
 }
 
 

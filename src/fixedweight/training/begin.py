@@ -9,8 +9,8 @@ from fixedweight.networks import Hypotheses, Params
 from fixedweight.networks.simple import affine
 from fixedweight.training.loop import seen
 
-DRAWS = 6000
-"""Tasks that are drawn, at most."""
+DRAWS = 12
+"""Tasks that are drawn, times the hypotheses."""
 EXAMPLES = 128
 """Examples of each."""
 FREE = 0.1
@@ -28,7 +28,7 @@ def hypotheses_from(network: Hypotheses, family: TaskFamily, rng: np.random.Gene
     """
     params = network.init_params(rng)
     alone = family.at_pace(0.0)
-    count = max(network.hypotheses, DRAWS)
+    count = DRAWS * network.hypotheses
     key = jax.random.key(int(rng.integers(2**32)))
     stream = jax.jit(lambda key: alone.sample(key, count, EXAMPLES))(key)
     inputs, targets, _ = (np.asarray(a) for a in seen(stream, family, family.scaling()))
