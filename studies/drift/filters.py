@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -35,10 +36,9 @@ def switching(
         flip=flip,
     )
     every = np.ones((batch, time), dtype=bool)
-    # FiniteTasks only looks examples up: their cell is all it needs
-    stream = Stream(
-        None, cell[..., None], streams.targets[..., None], every, every, streams.order - 1
-    )
+    # the oracle only looks targets up, for which the number of the cell is enough
+    parts = (cell[..., None], streams.targets[..., None], every, every, streams.order - 1)
+    stream = Stream(None, *(jnp.asarray(part) for part in parts))
     return oracle.predict(stream)[..., 0]
 
 

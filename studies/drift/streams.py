@@ -116,4 +116,4 @@ def cells(streams: Streams) -> np.ndarray:
     """[stream, time]"""
     if streams.inputs.shape[-1] == 2:
         return (streams.inputs @ [1, 2]).astype(int)
-    return cell_of(streams.inputs)
+    return np.asarray(cell_of(streams.inputs))
