@@ -15,6 +15,8 @@ EXAMPLES = 128
 """Examples of each."""
 FREE = 0.1
 """The prior chance of a task that is none of the fixed hypotheses, at first."""
+COMMON = 256
+"""Inputs at which tasks are compared."""
 RIDGE = 0.03
 NEWTON = 8
 """Steps of Newton's method for a logistic hypothesis."""
@@ -31,14 +33,13 @@ def hypotheses_from(network: Hypotheses, family: TaskFamily, rng: np.random.Gene
     count = DRAWS * network.hypotheses
     key = jax.random.key(int(rng.integers(2**32)))
     stream = jax.jit(lambda key: alone.sample(key, count, EXAMPLES))(key)
-    inputs, targets, _ = (np.asarray(a) for a in seen(stream, family, family.scaling()))
+    inputs, targets, counted = (np.asarray(a) for a in seen(stream, family, family.scaling()))
     x = inputs[..., : network.example_size].astype(np.float64)
     basis = _with_one(network, params, x)
     fit = _logistic if network.output == "logistic" else _linear
-    found = np.stack(
-        [fit(basis, targets[..., i].astype(np.float64)) for i in range(targets.shape[-1])], axis=-1
-    )  # [task, basis, target]
-    common = _with_one(network, params, x[rng.permutation(count)[:64], 0])
+    by_target = [fit(basis, one, counted) for one in np.moveaxis(targets, -1, 0)]
+    found = np.stack(by_target, axis=-1)  # [task, basis, target]
+    common = _with_one(network, params, x[rng.permutation(count)[:COMMON], 0])
     foreseen = np.einsum("ni,tio->tno", common, found).reshape(count, -1)
     kept, chance = _distinct(foreseen, network)
     order = np.argsort(-chance, kind="stable")[: network.hypotheses]
@@ -69,22 +70,27 @@ def _distinct(foreseen: Float[np.ndarray, "task number"], network: Hypotheses):
 
 
 def _linear(
-    basis: Float[np.ndarray, "task time basis"], targets: Float[np.ndarray, "task time"]
+    basis: Float[np.ndarray, "task time basis"],
+    targets: Float[np.ndarray, "task time"],
+    counted: Float[np.ndarray, "task time"],
 ) -> Float[np.ndarray, "task basis"]:
-    gram = basis.swapaxes(1, 2) @ basis + RIDGE * np.eye(basis.shape[-1])
-    moment = np.einsum("tni,tn->ti", basis, targets)
-    return np.linalg.solve(gram, moment[..., None])[..., 0]
+    """Ridge regression."""
+    weighted = (basis * counted[..., None]).swapaxes(1, 2)
+    gram = weighted @ basis + RIDGE * np.eye(basis.shape[-1])
+    return np.linalg.solve(gram, weighted @ targets[..., None])[..., 0]
 
 
 def _logistic(
-    basis: Float[np.ndarray, "task time basis"], targets: Float[np.ndarray, "task time"]
+    basis: Float[np.ndarray, "task time basis"],
+    targets: Float[np.ndarray, "task time"],
+    counted: Float[np.ndarray, "task time"],
 ) -> Float[np.ndarray, "task basis"]:
     """Ridge logistic regression by Newton's method."""
     w = np.zeros(basis.shape[::2])
     penalty = RIDGE * np.eye(basis.shape[-1])
     for _ in range(NEWTON):
-        p = 0.5 + 0.5 * np.tanh(0.5 * np.einsum("tni,ti->tn", basis, w))
-        slope = np.einsum("tni,tn->ti", basis, targets - p) - RIDGE * w
-        curve = (basis * (p * (1.0 - p))[..., None]).swapaxes(1, 2) @ basis + penalty
+        p = 0.5 + 0.5 * np.tanh(0.5 * (basis @ w[..., None])[..., 0])
+        slope = ((counted * (targets - p))[..., None, :] @ basis)[..., 0, :] - RIDGE * w
+        curve = (basis * (counted * p * (1.0 - p))[..., None]).swapaxes(1, 2) @ basis + penalty
         w = w + np.linalg.solve(curve, slope[..., None])[..., 0]
     return w
