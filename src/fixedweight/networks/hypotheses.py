@@ -64,7 +64,7 @@ class Hypotheses(Paired):
     free: int = 4
     heads: int = 2
     hidden: int = 12
-    features: int = 16
+    features: int = 20
     """Of a free hypothesis."""
 
     def __post_init__(self) -> None:
