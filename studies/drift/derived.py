@@ -32,12 +32,14 @@ def noisy() -> TaskFamily:
 
 
 BANK = Hypotheses()
+FEW = Hypotheses(hypotheses=32, free=1, features=4)
+"""The Boolean maps are all known: there is nothing to learn freely."""
 PLANS = {
     "hypotheses": Plan(family.concepts, BANK),
     "hypotheses, derived with 5 % flipped": Plan(noisy, BANK),
     "hypotheses, without STAGGER's": Plan(family.without_stagger, BANK),
     "least-squares memory": Plan(family.concepts, None, effort=0.2),
-    "hypotheses, Boolean": Plan(family.boolean_maps, Hypotheses(hypotheses=32), boolean=True),
+    "hypotheses, Boolean": Plan(family.boolean_maps, FEW, boolean=True),
     "least-squares memory, Boolean": Plan(family.boolean_maps, None, boolean=True, effort=0.2),
 }
 
