@@ -13,40 +13,29 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from studies.drift.derived import BANK
+from studies.drift.derived import BANK, begun
 from studies.drift.family import concepts
 from studies.drift.rivals import RIVALS
 from studies.drift.streams import CONDITIONS
 
 from fixedweight import CompiledEstimator, Learner, OnlineEstimator
-from fixedweight.networks import Hypotheses, Network
+from fixedweight.networks import Hypotheses
 from fixedweight.training import default_network
-from fixedweight.training.begin import hypotheses_from
 from fixedweight.training.derive import fit_network
 
 PASSES, EXAMPLES = 3, 1000
 
 
-def untrained(network: Network) -> Learner:
-    """A learner for concepts, its weights those that training would begin at."""
+def memory() -> Learner:
+    """The default learner for concepts, with random weights."""
     family = concepts()
-    network = fit_network(family, network)
-    rng = np.random.default_rng(0)
-    draw = (
-        partial(hypotheses_from, network, family)
-        if isinstance(network, Hypotheses)
-        else network.init_params
-    )
-    params = {name: np.asarray(value, dtype=np.float32) for name, value in draw(rng).items()}
+    network = fit_network(family, default_network(family))
     return Learner(
         network=network,
-        params=params,
+        params=network.init_params(np.random.default_rng(0)),
         scaling=family.scaling(),
-        delay=family.delay,
-        flagged=family.flagged,
         input_names=family.input_names,
         target_names=family.target_names,
-        card={},
     )
 
 
@@ -66,9 +55,9 @@ def seconds(make: Callable[[], Any], rows: list[Any], labels: list[int]) -> floa
 def main() -> None:
     streams = CONDITIONS["stagger-50"].streams(1)
     learners = {
-        f"hypotheses, {BANK.hypotheses}": untrained(BANK),
-        "hypotheses, 64": untrained(Hypotheses(hypotheses=64)),
-        "least-squares memory": untrained(default_network(concepts())),
+        f"hypotheses, {BANK.hypotheses}": begun(concepts(), BANK),
+        "hypotheses, 64": begun(concepts(), Hypotheses(hypotheses=64)),
+        "least-squares memory": memory(),
     }
     names = next(iter(learners.values())).input_names
     rows = [dict(zip(names, row, strict=True)) for row in streams.inputs[0, :EXAMPLES].tolist()]

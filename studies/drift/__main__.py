@@ -15,6 +15,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from studies.drift.derived import PLANS
 from studies.drift.evaluate import measured
 from studies.drift.show import RESULTS, page
 from studies.drift.streams import CONDITIONS
@@ -31,6 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--learners", type=Path, default=Path(tempfile.gettempdir()) / "fixedweight-drift"
     )
+    parser.add_argument("--plans", nargs="+", choices=[*PLANS], default=[*PLANS])
     parser.add_argument("--rivals-kept", action="store_true")
     asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"conditions": {}}
@@ -39,7 +41,7 @@ def main() -> None:
         results["conditions"][name] = {
             "command": f"python -m studies.drift {name} --seeds {asked.seeds}",
             "versions": {package: version(package) for package in PACKAGES},
-            **measured(CONDITIONS[name], asked.seeds, asked.learners, before),
+            **measured(CONDITIONS[name], asked.seeds, asked.learners, asked.plans, before),
         }
         ordered = {name: results["conditions"].get(name) for name in CONDITIONS}
         results["conditions"] = {name: value for name, value in ordered.items() if value}

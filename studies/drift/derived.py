@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 
 from fixedweight import Learner, Noisy, derive_seeds
 from fixedweight.families import TaskFamily
 from fixedweight.networks import Hypotheses, Network
+from fixedweight.training.begin import hypotheses_from
+from fixedweight.training.derive import fit_network
 from studies.drift import family
 from studies.drift.streams import Streams
 
@@ -24,6 +25,7 @@ class Plan(NamedTuple):
     network: Network | None
     boolean: bool = False
     effort: float = 1.0
+    """Times the usual number of updates; 0 for a network of hypotheses as it begins."""
 
 
 def noisy() -> TaskFamily:
@@ -36,10 +38,12 @@ FEW = Hypotheses(hypotheses=32, free=1, features=4)
 """The Boolean maps are all known: there is nothing to learn freely."""
 PLANS = {
     "hypotheses": Plan(family.concepts, BANK),
+    "hypotheses, as they begin": Plan(family.concepts, BANK, effort=0.0),
     "hypotheses, derived with 5 % flipped": Plan(noisy, BANK),
-    "hypotheses, without STAGGER's": Plan(family.without_stagger, BANK),
+    "hypotheses without STAGGER's, as they begin": Plan(family.without_stagger, BANK, effort=0.0),
     "least-squares memory": Plan(family.concepts, None, effort=0.2),
     "hypotheses, Boolean": Plan(family.boolean_maps, FEW, boolean=True),
+    "hypotheses, Boolean, as they begin": Plan(family.boolean_maps, FEW, boolean=True, effort=0.0),
     "least-squares memory, Boolean": Plan(family.boolean_maps, None, boolean=True, effort=0.2),
 }
 
@@ -51,13 +55,31 @@ def learners(name: str, seeds: int, kept: Path) -> list[Learner]:
     paths = [kept / f"{slug}-{seed}.safetensors" for seed in range(seeds)]
     if not all(path.is_file() for path in paths):
         kept.mkdir(parents=True, exist_ok=True)
-        derive = partial(derive_seeds, plan.family(), plan.network, effort=plan.effort)
         began = time.perf_counter()
-        found = derive(seeds=seeds)
+        if isinstance(plan.network, Hypotheses) and not plan.effort:
+            found = [begun(plan.family(), plan.network, seed) for seed in range(seeds)]
+        else:
+            found = derive_seeds(plan.family(), plan.network, effort=plan.effort, seeds=seeds)
         print(f"{name}, {seeds} seeds: {time.perf_counter() - began:.0f} s", flush=True)
         for path, learner in zip(paths, found, strict=True):
             learner.save(path)
     return [Learner.load(path) for path in paths]
+
+
+def begun(family: TaskFamily, network: Hypotheses, seed: int = 0) -> Learner:
+    """A learner whose hypotheses are tasks that the family draws, before any gradient descent."""
+    network = cast(Hypotheses, fit_network(family, network))
+    params = hypotheses_from(network, family, np.random.default_rng((seed, 0)))
+    return Learner(
+        network=network,
+        params={name: np.asarray(value, dtype=np.float32) for name, value in params.items()},
+        scaling=family.scaling(),
+        delay=family.delay,
+        flagged=family.flagged,
+        input_names=family.input_names,
+        target_names=family.target_names,
+        card={"family": family.describe()},
+    )
 
 
 def predict(learner: Learner, streams: Streams) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,11 @@ def errors(predictions: np.ndarray, streams: Streams) -> dict[str, Any]:
 
 
 def measured(
-    condition: Condition, seeds: int, kept: Path, tools: dict[str, Any] | None = None
+    condition: Condition,
+    seeds: int,
+    kept: Path,
+    plans: Sequence[str],
+    tools: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The errors of all predictors, and comparisons by stream with the main learner's.
 
@@ -65,6 +70,7 @@ def measured(
         condition: how streams are made.
         seeds: networks derived of each plan.
         kept: a folder of learners.
+        plans: names of plans; those for the condition's kind of streams are taken.
         tools: what `of_rivals` found before; measured anew without.
     """
     streams = condition.streams(STREAMS)
@@ -75,8 +81,8 @@ def measured(
             errors(derived.predict(one, streams), streams)
             for one in derived.learners(name, seeds, kept)
         ]
-        for name, plan in derived.PLANS.items()
-        if plan.boolean == condition.boolean
+        for name in plans
+        if derived.PLANS[name].boolean == condition.boolean
     }
     main = next(iter(learners))
     first = {name: each[0] for name, each in learners.items()}
