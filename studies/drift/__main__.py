@@ -37,11 +37,19 @@ def main() -> None:
     asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"conditions": {}}
     for name in asked.conditions or CONDITIONS:
-        before = results["conditions"].get(name, {}).get("rivals") if asked.rivals_kept else None
+        before = results["conditions"].get(name, {}).get("rivals", {})
+        found = measured(
+            CONDITIONS[name],
+            asked.seeds,
+            asked.learners,
+            asked.plans,
+            before if asked.rivals_kept else None,
+        )
         results["conditions"][name] = {
             "command": f"python -m studies.drift {name} --seeds {asked.seeds}",
+            "plans": asked.plans,
             "versions": {package: version(package) for package in PACKAGES},
-            **measured(CONDITIONS[name], asked.seeds, asked.learners, asked.plans, before),
+            **found,
         }
         ordered = {name: results["conditions"].get(name) for name in CONDITIONS}
         results["conditions"] = {name: value for name, value in ordered.items() if value}

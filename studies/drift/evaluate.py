@@ -71,11 +71,11 @@ def measured(
         seeds: networks derived of each plan.
         kept: a folder of learners.
         plans: names of plans; those for the condition's kind of streams are taken.
-        tools: what `of_rivals` found before; measured anew without.
+        tools: what `of_rivals` found before, none of them perhaps; measured anew without.
     """
     streams = condition.streams(STREAMS)
     filters = {n: errors(f(streams), streams) for n, f in filters_for(condition).items()}
-    tools = tools or of_rivals(condition, streams)
+    tools = of_rivals(condition, streams) if tools is None else tools
     learners = {
         name: [
             errors(derived.predict(one, streams), streams)
