@@ -1,6 +1,6 @@
 """Where a network of hypotheses begins."""
 
-from dataclasses import replace
+from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,10 +8,10 @@ import pytest
 
 from fixedweight.families import Boolean, Linear, Recurring
 from fixedweight.networks import Hypotheses
-from fixedweight.training import derive
 from fixedweight.training.begin import hypotheses_from
 from fixedweight.training.derive import fit_network
-from fixedweight.training.schedule import Schedule, Stage
+from fixedweight.training.loop import init_seeds, make_optimizer
+from fixedweight.training.schedule import default_schedule
 
 ROWS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
@@ -66,11 +66,14 @@ def test_examples_that_do_not_count_are_left_out():
     assert not np.array_equal(both[0]["w_hypothesis"], both[1]["w_hypothesis"])
 
 
-def test_a_derived_learner_begins_there(quick_compile):
-    network = Hypotheses(hypotheses=16, free=1, features=4)
-    schedule = Schedule((Stage(40, 4, 2),), learning_rate=1e-6, optimizer="adam")
-    learner = derive(Recurring(Boolean()), network, schedule=schedule, seeds=1)
-    tables = (foreseen(learner.network, learner.params, ROWS) > 0).T
-    assert len(np.unique(tables, axis=0)) == 16
-    other = replace(network, hypotheses=4)
-    assert derive(Boolean(), other, schedule=schedule, seeds=1).network.hypotheses == 4
+def test_seeds_begin_apart():
+    family = Recurring(Boolean())
+    network = fit_network(family, Hypotheses(hypotheses=16))
+    schedule = default_schedule(family, network)
+    draw = partial(hypotheses_from, network, family)
+    state = init_seeds(network, make_optimizer(schedule), 0, 2, draw=draw)
+    weights = np.asarray(state.params["w_hypothesis"])
+    assert not np.array_equal(weights[0], weights[1])
+    for seed in range(2):
+        params = {name: np.asarray(value[seed]) for name, value in state.params.items()}
+        assert len(np.unique(foreseen(network, params, ROWS) > 0, axis=1).T) == 16
