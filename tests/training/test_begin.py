@@ -16,6 +16,12 @@ from fixedweight.training.schedule import default_schedule
 ROWS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 
 
+def fitted(family, network) -> Hypotheses:
+    found = fit_network(family, network)
+    assert isinstance(found, Hypotheses)
+    return found
+
+
 def foreseen(network, params, x):
     hidden = np.tanh(x @ params["w_hidden"] + params["b_hidden"])
     basis = np.concatenate([x, hidden], axis=1)
@@ -24,7 +30,7 @@ def foreseen(network, params, x):
 
 def test_every_boolean_map_is_a_hypothesis_of_its_chance():
     family = Recurring(Boolean())
-    network = fit_network(family, Hypotheses(hypotheses=16))
+    network = fitted(family, Hypotheses(hypotheses=16))
     params = hypotheses_from(network, family, np.random.default_rng(0))
     tables = (foreseen(network, params, ROWS) > 0).T
     assert len(np.unique(tables, axis=0)) == 16
@@ -38,7 +44,7 @@ def test_every_boolean_map_is_a_hypothesis_of_its_chance():
 
 def test_linear_tasks_are_hypotheses_as_they_are_drawn():
     family = Linear(inputs=2)
-    network = fit_network(family, Hypotheses(hypotheses=20))
+    network = fitted(family, Hypotheses(hypotheses=20))
     params = hypotheses_from(network, family, np.random.default_rng(0))
     x = np.random.default_rng(1).normal(size=(50, 2))
     found = foreseen(network, params, x)
@@ -57,7 +63,7 @@ def test_examples_that_do_not_count_are_left_out():
             targets = jnp.where(counts[None, :, None], stream.targets, 1.0 - stream.targets)
             return stream._replace(targets=targets, scored=stream.scored & counts)
 
-    network = fit_network(Boolean(), Hypotheses(hypotheses=16))
+    network = fitted(Boolean(), Hypotheses(hypotheses=16))
     both = [
         hypotheses_from(network, family, np.random.default_rng(0)) for family in (Boolean(), Half())
     ]
@@ -68,7 +74,7 @@ def test_examples_that_do_not_count_are_left_out():
 
 def test_seeds_begin_apart():
     family = Recurring(Boolean())
-    network = fit_network(family, Hypotheses(hypotheses=16))
+    network = fitted(family, Hypotheses(hypotheses=16))
     schedule = default_schedule(family, network)
     draw = partial(hypotheses_from, network, family)
     state = init_seeds(network, make_optimizer(schedule), 0, 2, draw=draw)
