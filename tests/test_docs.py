@@ -70,6 +70,13 @@ def test_the_tables_of_the_reacher_are_those_of_their_stored_results():
     assert block((ROOT / "docs" / "reacher.md").read_text(), "studies.reacher") == page(stored)
 
 
+def test_the_tables_of_drift_are_those_of_their_stored_results():
+    from studies.drift.show import RESULTS, page
+
+    stored = json.loads(RESULTS.read_text())
+    assert block((ROOT / "docs" / "drift.md").read_text(), "studies.drift") == page(stored)
+
+
 def test_table_1_is_that_of_the_stored_results():
     table = (ROOT / "docs" / "paper" / "table1.md").read_text()
     assert block((ROOT / "README.md").read_text(), "fixedweight reproduce table1") == table.strip()

@@ -16,9 +16,9 @@ Alternating Elman FullyRecurrent GRU Gaussian Jordan LSTM PreviousError Quantile
     SelfReferential
     Boolean CompiledEstimator Family FamilyError FixedWeightError InputError LSTM1997 Late Learner
     LearnerFileError
-    Missing MissingExtraError Network NetworkError Noisy OnlineEstimator Quadratic Schedule
-    Relatives Semilinear Simulator Stage Switching Table derive derive_related derive_seeds evaluate
-    load read_table simulated
+    Missing MissingExtraError Network NetworkError Noisy OnlineEstimator Quadratic Recurring
+    Relatives Schedule Semilinear Simulator Stage Switching Table derive derive_related
+    derive_seeds evaluate load read_table simulated
 """
 """A change here is a change to what users may import: say so in the commit."""
 

@@ -24,6 +24,7 @@ from fixedweight.families import (
     Missing,
     Noisy,
     Quadratic,
+    Recurring,
     Semilinear,
     Simulator,
     Sinusoid,
@@ -82,6 +83,7 @@ CONDITIONS = {
     "missing": lambda family: Missing(family, share=0.3),
     "every": lambda family: Switching(family, every=6),
     "hazard": lambda family: Switching(family, hazard=0.2),
+    "recurring": lambda family: Recurring(family, oftenest=0.3),
 }
 UNDER = {name: (BARE[name],) for name in BARE}
 """Name -> the bare family, then the conditions put on it, innermost first."""
@@ -215,7 +217,7 @@ def test_true_tasks_reproduce_the_targets(name):
 @every_family
 def test_examples_are_counted_from_each_tasks_first(name):
     family, stream = CASES[name], drawn(name)
-    switches = [layer for layer in layers(family) if isinstance(layer, Switching)]
+    switches = [layer for layer in layers(family) if isinstance(layer, (Switching, Recurring))]
     first = stream.example == 0
     assert first[:, 0].all()
     later = stream.example[:, 1:] == stream.example[:, :-1] + 1
@@ -230,7 +232,7 @@ def test_examples_are_counted_from_each_tasks_first(name):
     if not switches:
         assert not first[:, 1:].any()
     for switch in switches:
-        if switch.every and len(switches) == 1:
+        if isinstance(switch, Switching) and switch.every and len(switches) == 1:
             periods = np.arange(LENGTH) % switch.every == 0
             np.testing.assert_array_equal(first, np.broadcast_to(periods, first.shape))
 

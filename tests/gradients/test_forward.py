@@ -33,6 +33,7 @@ from fixedweight.networks import (
     Elman,
     FullyRecurrent,
     GatedDeltaMemory,
+    Hypotheses,
     Jordan,
     KalmanMemory,
     LeastSquaresMemory,
@@ -92,6 +93,9 @@ OF_KIND = {
         kind.__name__: kind(**(SIZES | {"input_size": 3}), heads=1, features=2, hidden=2, control=1)
         for kind in (DeltaMemory, GatedDeltaMemory, LeastSquaresMemory)
     },
+    "Hypotheses": Hypotheses(
+        **(SIZES | {"input_size": 3}), hypotheses=3, free=1, features=2, heads=1, hidden=2
+    ),
     "KalmanMemory": KalmanMemory(**(SIZES | {"input_size": 3}), heads=1, features=1, knots=2),
     "PreviousError": PreviousError(GRU(hidden=2), **(SIZES | {"input_size": 3})),
     "Alternating": Alternating(Elman(hidden=2), **(SIZES | {"input_size": 3})),

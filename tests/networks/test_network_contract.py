@@ -62,6 +62,10 @@ OWN = {
         {"heads": 1, "features": 2, "knots": 3, "delay": 2, "flagged": True},
         {"heads": 2, "features": 1, "input_size": 6, "target_size": 2, "flagged": True},
     ),
+    "Hypotheses": (
+        {"hypotheses": 5, "heads": 1, "free": 1, "features": 3, "delay": 2, "flagged": True},
+        {"hypotheses": 3, "input_size": 6, "target_size": 2, "flagged": True},
+    ),
     "SelfReferential": ({"layers": 1, "hidden": 3},),
     "Transformer": (
         {"context": 4, "hidden": 2, "heads": 1, "layers": 1, "delay": 2, "flagged": True},

@@ -10,6 +10,7 @@ from fixedweight.families.linear import Linear
 from fixedweight.families.linear_dynamics import LinearDynamics
 from fixedweight.families.linear_family import LinearFamily, Prior
 from fixedweight.families.quadratic import Quadratic
+from fixedweight.families.recurring import Recurring
 from fixedweight.families.semilinear import Semilinear
 from fixedweight.families.simulator import Simulator
 from fixedweight.families.sinusoid import Sinusoid
@@ -33,6 +34,7 @@ __all__ = [
     "Noisy",
     "Prior",
     "Quadratic",
+    "Recurring",
     "Semilinear",
     "Simulated",
     "Simulator",

@@ -1,6 +1,7 @@
 """What learns: recurrent networks, each written once as `init_params`, `init_state` and `step`."""
 
 from fixedweight.networks.gated import GRU, LSTM
+from fixedweight.networks.hypotheses import Hypotheses
 from fixedweight.networks.kalman import KalmanMemory
 from fixedweight.networks.lstm1997 import LSTM1997
 from fixedweight.networks.memory import (
@@ -31,7 +32,7 @@ NETWORKS: dict[str, type[Network]] = {
     for network in (
         *(LSTM1997, Elman, Jordan, FullyRecurrent, LSTM, GRU, SelfReferential),
         *(SLSTM, MLSTM, DeltaMemory, GatedDeltaMemory, LeastSquaresMemory, Transformer),
-        *(KalmanMemory, PreviousError, Alternating, Gaussian, Quantiles),
+        *(KalmanMemory, Hypotheses, PreviousError, Alternating, Gaussian, Quantiles),
     )
 }
 """The networks a learner file may name; others are handed to `Learner.load`."""
@@ -49,6 +50,7 @@ __all__ = [
     "FullyRecurrent",
     "GatedDeltaMemory",
     "Gaussian",
+    "Hypotheses",
     "Jordan",
     "KalmanMemory",
     "LeastSquaresMemory",

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import astuple
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from fixedweight.gradients import Gradient, gradient_for
 from fixedweight.learner import Learner
 from fixedweight.networks import (
     LSTM1997,
+    Hypotheses,
     LeastSquaresMemory,
     Network,
     Params,
@@ -23,6 +25,7 @@ from fixedweight.networks import (
     parameter_count,
 )
 from fixedweight.scaling import Scaling, identity_scaling
+from fixedweight.training.begin import hypotheses_from
 from fixedweight.training.calibrate import calibrated
 from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from fixedweight.training.loop import (
@@ -203,7 +206,10 @@ class _Run:
         probe = jax.jit(lambda key: self.family.sample(key, 16, length))(jax.random.key(0))
         self.plan = fingerprint(plan, (astuple(self.scaling), held_out, probe))
         self.validate = make_validate(network, family, self.scaling, held_out)
-        self.state = init_seeds(network, self.optimizer, seed, len(self.rows), schedule.rates)
+        draw = None
+        if isinstance(network, Hypotheses) and start is None:
+            draw = partial(hypotheses_from, network, self.family)
+        self.state = init_seeds(network, self.optimizer, seed, len(self.rows), schedule.rates, draw)
         if start is not None:
             self.state = begun_from(self.state, start)
             self.state, _ = self.validate(self.state)

@@ -62,14 +62,17 @@ def init_seeds(
     seed: int,
     seeds: int,
     rates: tuple[float, ...] = (1.0,),
+    draw: Callable[[np.random.Generator], Params] | None = None,
 ) -> TrainState:
     """Independent random parameters for each seed, stacked; seed i depends on (seed, i) alone, and
-    learns at the (i modulo their number)th of the rates, as multiples of the first."""
+    learns at the (i modulo their number)th of the rates, as multiples of the first. `draw` makes
+    them, the network by default."""
+    draw = draw or network.init_params
 
     def one(i: int) -> TrainState:
         params = {
             name: jnp.asarray(value, dtype=jnp.float32)
-            for name, value in network.init_params(np.random.default_rng((seed, i))).items()
+            for name, value in draw(np.random.default_rng((seed, i))).items()
         }
         rate = jnp.float32(rates[i % len(rates)] / rates[0])
         return TrainState(params, optimizer.init(params), params, jnp.float32(jnp.inf), rate)

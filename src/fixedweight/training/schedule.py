@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from fixedweight.errors import InputError
 from fixedweight.families import TaskFamily
-from fixedweight.networks import Network, Paired, Presented, Transformer
+from fixedweight.networks import Hypotheses, Network, Paired, Presented, Transformer
 
 UNCLIPPED = 1e30
 """A norm that no gradient reaches."""
@@ -145,6 +145,8 @@ def default_schedule(family: TaskFamily, network: Network | None = None) -> Sche
     and take fewer updates at a lower rate."""
     while isinstance(network, Presented):
         network = network.network
+    if isinstance(network, Hypotheses):
+        return _for_hypotheses(family)
     if isinstance(network, Paired):
         return _for_paired(family, 0.02 if isinstance(network, Transformer) else 0.05)
     n = family.examples
@@ -165,6 +167,14 @@ def default_schedule(family: TaskFamily, network: Network | None = None) -> Sche
     elif n > short:
         stages.append(Stage(n, 128, 6000))
     return Schedule(tuple(stages), learning_rate=0.1)
+
+
+def _for_hypotheses(family: TaskFamily) -> Schedule:
+    """A short one: they begin at tasks of the family, near where they end. Streams are long enough
+    for a task to come back."""
+    steps = (4 if family.switches else 1) * min(family.examples, 256)
+    stage = Stage(steps, 8, 160)
+    return Schedule((stage,), learning_rate=0.01, optimizer="adam", warmup=20)
 
 
 def _for_paired(family: TaskFamily, rate: float) -> Schedule:

@@ -1,0 +1,1 @@
+"""Concept drift: STAGGER and Boolean maps, with changes that nobody marks."""

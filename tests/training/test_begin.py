@@ -1,0 +1,85 @@
+"""Where a network of hypotheses begins."""
+
+from functools import partial
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fixedweight.families import Boolean, Linear, Recurring
+from fixedweight.networks import Hypotheses
+from fixedweight.training.begin import hypotheses_from
+from fixedweight.training.derive import fit_network
+from fixedweight.training.loop import init_seeds, make_optimizer
+from fixedweight.training.schedule import default_schedule
+
+ROWS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+
+
+def fitted(family, network) -> Hypotheses:
+    found = fit_network(family, network)
+    assert isinstance(found, Hypotheses)
+    return found
+
+
+def foreseen(network, params, x):
+    hidden = np.tanh(x @ params["w_hidden"] + params["b_hidden"])
+    basis = np.concatenate([x, hidden], axis=1)
+    return basis @ params["w_hypothesis"] + params["b_hypothesis"]
+
+
+def test_every_boolean_map_is_a_hypothesis_of_its_chance():
+    family = Recurring(Boolean())
+    network = fitted(family, Hypotheses(hypotheses=16))
+    params = hypotheses_from(network, family, np.random.default_rng(0))
+    tables = (foreseen(network, params, ROWS) > 0).T
+    assert len(np.unique(tables, axis=0)) == 16
+    chance = np.exp(params["prior"])
+    assert chance[:16].sum() == pytest.approx(0.9)
+    assert chance.sum() == pytest.approx(1.0)
+    assert chance[:16].max() < 6 * chance[:16].min()
+    shapes = {k: v.shape for k, v in network.init_params(np.random.default_rng(0)).items()}
+    assert {k: np.shape(v) for k, v in params.items()} == shapes
+
+
+def test_linear_tasks_are_hypotheses_as_they_are_drawn():
+    family = Linear(inputs=2)
+    network = fitted(family, Hypotheses(hypotheses=20))
+    params = hypotheses_from(network, family, np.random.default_rng(0))
+    x = np.random.default_rng(1).normal(size=(50, 2))
+    found = foreseen(network, params, x)
+    slopes, *_ = np.linalg.lstsq(x, found, rcond=None)
+    np.testing.assert_allclose(x @ slopes, found, atol=0.1)
+    assert np.linalg.matrix_rank(slopes) == 2
+
+
+def test_examples_that_do_not_count_are_left_out():
+    class Half(Boolean):
+        """A family whose later examples are padding with wrong targets."""
+
+        def sample(self, key, batch, length):
+            stream = super().sample(key, batch, length)
+            counts = jnp.arange(length) < length // 2
+            targets = jnp.where(counts[None, :, None], stream.targets, 1.0 - stream.targets)
+            return stream._replace(targets=targets, scored=stream.scored & counts)
+
+    network = fitted(Boolean(), Hypotheses(hypotheses=16))
+    both = [
+        hypotheses_from(network, family, np.random.default_rng(0)) for family in (Boolean(), Half())
+    ]
+    tables = [(foreseen(network, params, ROWS) > 0).T for params in both]
+    assert len(np.unique(tables[1], axis=0)) == 16
+    assert not np.array_equal(both[0]["w_hypothesis"], both[1]["w_hypothesis"])
+
+
+def test_seeds_begin_apart():
+    family = Recurring(Boolean())
+    network = fitted(family, Hypotheses(hypotheses=16))
+    schedule = default_schedule(family, network)
+    draw = partial(hypotheses_from, network, family)
+    state = init_seeds(network, make_optimizer(schedule), 0, 2, draw=draw)
+    weights = np.asarray(state.params["w_hypothesis"])
+    assert not np.array_equal(weights[0], weights[1])
+    for seed in range(2):
+        params = {name: np.asarray(value[seed]) for name, value in state.params.items()}
+        assert len(np.unique(foreseen(network, params, ROWS) > 0, axis=1).T) == 16
