@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from studies.protocol import cross_predict_many, error_table, paired
@@ -59,17 +60,20 @@ def measured(problem: Problem, seeds: int, plain_seeds: int) -> dict[str, object
         early = (frame["order"] >= 2).to_numpy() & (frame["order"] <= 20).to_numpy()
         both = {name: error[early] for name, error in {**rivals, **own}.items()}
         compared = paired(frame["task"].to_numpy()[early], both, DERIVED)
-        by_seed.append({"errors": _tables(frame, own), "paired": compared.to_dict("index")})
+        by_seed.append({"errors": tables(frame, own), "paired": compared.to_dict("index")})
     return {
         "unit": problem.unit,
         "tasks": int(frame["task"].nunique()),
         "examples": len(frame),
-        "rivals": _tables(frame, rivals),
+        "rivals": tables(frame, rivals),
         "seeds": by_seed,
     }
 
 
-def _tables(frame, errors: Mapping[str, np.ndarray]) -> dict[str, dict[str, dict[str, float]]]:
+def tables(
+    frame: pd.DataFrame, errors: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Means and root mean squares of absolute errors by predictor and span of examples."""
     mean, rms = error_table(frame, errors, SPANS), error_table(frame, errors, SPANS, square=True)
     return {name: {"mean": dict(mean.loc[name]), "rms": dict(rms.loc[name])} for name in errors}
 

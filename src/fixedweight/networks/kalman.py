@@ -145,7 +145,10 @@ class KalmanMemory(Paired):
 
     def seen(self, params: Params, x: Any, xp: Any) -> tuple[Any, Any, Any]:
         """(m, s [..., filter], key [..., filter, latent]) of an example's inputs [..., input]."""
-        z = self.basis(params, x, xp)
+        return self.read(params, self.basis(params, x, xp), xp)
+
+    def read(self, params: Params, z: Any, xp: Any) -> tuple[Any, Any, Any]:
+        """The same from z [..., basis]."""
         mean = z @ params["mean"]
         scale = xp.exp(MOST_LOG_SCALE * xp.tanh((z @ params["scale"]) / MOST_LOG_SCALE))
         feature = (z @ params["feature"]).reshape((*mean.shape, self.features))
@@ -172,11 +175,18 @@ class KalmanMemory(Paired):
 
     def gap(self, params: Params, old: Any, new: Any, xp: Any) -> Any:
         """How far it is from one example's inputs to the next ones': [..., filter]."""
+        return self.paced(params, self.moved(params, old, new, xp), xp)
+
+    def moved(self, params: Params, old: Any, new: Any, xp: Any) -> Any:
+        """What a gap is the weighted sum of: 1, and how far each input has moved, as it is and on
+        its warped axis: [..., 1 + 2 input]."""
         ramps = self.ramps(params, new, xp) - self.ramps(params, old, xp)
         warped = self.warped(params, ramps, xp)
-        moved = [_one(new, xp), xp.abs(new - old), xp.abs(warped)]
-        gap = xp.concatenate(moved, axis=-1) @ xp.exp(params["gap"])
-        return xp.minimum(gap, MOST_GAP)
+        return xp.concatenate([_one(new, xp), xp.abs(new - old), xp.abs(warped)], axis=-1)
+
+    def paced(self, params: Params, moved: Any, xp: Any) -> Any:
+        """The gap of each filter [..., filter]."""
+        return xp.minimum(moved @ xp.exp(params["gap"]), MOST_GAP)
 
     def advance(self, params: Params, state: State, gap: Any, xp: Any) -> State:
         """The posterior after a gap [..., filter]."""

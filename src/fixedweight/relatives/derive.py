@@ -24,6 +24,7 @@ from fixedweight.relatives.fit import (
     STEPS,
     Candidate,
     Examples,
+    examples,
     fit_many,
     hyper_prior,
 )
@@ -77,10 +78,17 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     varies = varying(x[rows], there[rows])
     knots = [knots_of(x[rows], there[rows], count, max(RAMPS)) for count in RAMPS]
     tried = [(count, candidate) for count in RAMPS for candidate in CANDIDATES]
-    priors = [hyper_prior(one, c, place, varies) for place in knots for c in CANDIDATES]
     sights = _sights(len(table.tasks), rows, seed)
-    data = Examples(jnp.asarray(x), jnp.asarray(y), jnp.asarray(known, dtype=jnp.float32))
-    params, mean, variance = _fitted(one, priors, data, sights)
+    found = [
+        _fitted(
+            one,
+            [hyper_prior(one, candidate, place, varies) for candidate in CANDIDATES],
+            examples(one, place, x, y, known),
+            sights,
+        )
+        for place in knots
+    ]
+    params, mean, variance = jax.tree.map(lambda *leaves: np.concatenate(leaves), *found)
     held, spread = (_left_out(part, sights, rows) for part in (mean, variance))
     score = log_scores(y[rows], held, spread, known[rows])
     share = _of_one_fineness(y[rows], held, spread, known[rows], seed)
@@ -257,6 +265,7 @@ def _learner(
         scaling=scaling,
         flagged=table.flagged,
         input_names=table.input_names,
+        columns=table.encoding,
         target_names=table.target_names,
         card={"family": table.describe(), "derivation": derivation},
     )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from fixedweight.columns import Column
 from fixedweight.errors import FamilyError
 from fixedweight.families import Stream, Table, TaskFamily
 from fixedweight.learner import Learner
@@ -70,6 +71,10 @@ class Relatives(TaskFamily):
     @property
     def input_names(self) -> tuple[str, ...]:
         return self.table.input_names
+
+    @property
+    def encoding(self) -> tuple[Column, ...]:
+        return self.table.encoding
 
     @property
     def target_names(self) -> tuple[str, ...]:
