@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -94,7 +95,8 @@ def encoded(frame: Any, columns: Sequence[Column], tasks: np.ndarray) -> np.ndar
             row = int(np.flatnonzero(bad)[0])
             raise FamilyError(
                 f"Expected finite numbers in column {column.name!r}, got {values[row]} in row "
-                f"{frame.index[row]} ({int(bad.sum())} such values in all). Fill or drop them first."
+                f"{frame.index[row]} ({int(bad.sum())} such values in all). Fill or drop them "
+                "first."
             )
         parts.append(numbers)
     return np.concatenate(parts, axis=-1)
@@ -152,13 +154,10 @@ def _kind(values: Any) -> Kind:
     if pd.api.types.is_numeric_dtype(values):
         return "number"
     there = values[values.notna()]
-    if not any(isinstance(value, str) for value in there):
-        try:
-            pd.to_numeric(there)
-        except (TypeError, ValueError):
-            return "category"
-        return "number"
-    return "date" if there.astype(str).str.fullmatch(DATE).all() else "category"
+    if len(there) and there.astype(str).str.fullmatch(DATE).all():
+        return "date"
+    read = pd.to_numeric(there, errors="coerce").notna()  # a few words among numbers: refused
+    return "number" if read.mean() > 0.5 or not len(there) else "category"
 
 
 def _values(values: Any, name: str, kind: Kind, tasks: np.ndarray) -> np.ndarray:
@@ -166,15 +165,20 @@ def _values(values: Any, name: str, kind: Kind, tasks: np.ndarray) -> np.ndarray
     pd = require("pandas", "cli")
     if kind == "category":
         return np.array([_word(value) for value in values], dtype=object)
-    try:
-        if kind == "number":
-            return pd.to_numeric(values).to_numpy(dtype=np.float64, na_value=np.nan)
-        dates = pd.to_datetime(values, utc=True, format="ISO8601")
-    except (TypeError, ValueError) as error:
+    dates = partial(pd.to_datetime, utc=True, format="ISO8601")
+    read = pd.to_numeric if kind == "number" else dates
+    found = read(values, errors="coerce")
+    unread = values[found.isna() & values.notna()]
+    if len(unread):
         what = "numbers" if kind == "number" else "dates"
-        raise FamilyError(f"Expected {what} in column {name!r}, but: {error}.") from error
+        raise FamilyError(
+            f"Expected {what} in column {name!r}, got {unread.iloc[0]!r}. Turn it "
+            f"into {what} first."
+        )
+    if kind == "number":
+        return found.to_numpy(dtype=np.float64, na_value=np.nan)
     began = pd.Timestamp(0, tz="UTC")
-    days = pd.Series(((dates - began).dt.total_seconds() / DAY).to_numpy())
+    days = pd.Series(((found - began).dt.total_seconds() / DAY).to_numpy())
     return (days - days.groupby(tasks).transform("first")).to_numpy()
 
 

@@ -41,8 +41,8 @@ class Table(TaskFamily):
     """Part name -> indices of its tasks."""
     columns: dict[str, Any]
     """The column names: task, order, inputs, target."""
-    input_names: tuple[str, ...] = ()
-    encoding: tuple[Column, ...] = ()
+    described: tuple[Column, ...]
+    """What each column of the inputs is."""
     current: str = "train"
 
     @property
@@ -64,6 +64,14 @@ class Table(TaskFamily):
     @property
     def flagged(self) -> bool:
         return bool((self.present & ~self.known).any())
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        return names_of(self.described)
+
+    @property
+    def encoding(self) -> tuple[Column, ...]:
+        return () if all(column.plain for column in self.described) else self.described
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -193,8 +201,7 @@ def read_table(
         tasks=tasks,
         parts=parts,
         columns={"task": task, "order": order, "inputs": names, "target": target},
-        input_names=names_of(columns),
-        encoding=() if all(column.plain for column in columns) else columns,
+        described=columns,
     )
     for name in PARTS:
         rows = table.parts[name]

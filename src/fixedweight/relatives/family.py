@@ -137,4 +137,5 @@ class Relatives(TaskFamily):
         _, effects = jax.lax.scan(step, latent, (gap.T, jnp.moveaxis(feature, 1, 0), moves))
         errors = noisy * noise[:, None] * jax.random.normal(keys[4], (batch, time))
         targets = mean + scale * (effects.T + errors)
-        return jnp.clip(targets, params["low"], params["high"])
+        targets = jnp.clip(targets, params["low"], params["high"])
+        return jnp.exp(params["unit"] * targets) if network.log else targets
