@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +19,7 @@ import pandas as pd
 
 from fixedweight import Learner, read_table
 from fixedweight.relatives import derive_related
-from studies.protocol import folds, paired
+from studies.protocol import folds, kept, paired
 from studies.series.evaluate import DERIVED, tables
 
 from .data import INPUTS, load
@@ -56,17 +54,6 @@ def predict(learner: Learner, test: pd.DataFrame) -> np.ndarray:
         )
         predictions[at] = rows["log_minto"] + ratio[0, :, 0]
     return predictions
-
-
-def kept(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
-    """What is in a file, made first if it is not there."""
-    if not path.exists():
-        began = time.perf_counter()
-        found = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, found)
-        print(f"{path.stem}: {time.perf_counter() - began:.1f} s", flush=True)
-    return np.load(path)
 
 
 def crossed(frame: pd.DataFrame, seed: int, folder: Path) -> np.ndarray:
@@ -111,7 +98,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int)
-    parser.add_argument("--kept", type=Path, default=Path(".remifentanil"))
+    parser.add_argument("--kept", type=Path, default=Path(".kept/remifentanil"))
     asked = parser.parse_args()
     if asked.seed is not None:
         crossed(load(), asked.seed, asked.kept)

