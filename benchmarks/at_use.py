@@ -3,7 +3,8 @@
     python -m benchmarks.at_use > benchmarks/at_use.txt
 
 Each predicts and learns every example of the pigs of `dietox` in turn, started anew for each pig:
-microseconds an example, the median of several rounds. The learner of several filters is what
+microseconds an example, the median of several rounds; `at once` is `learn_many`, which predicts
+each example before it is learned too. The learner of several filters is what
 `derive_related` makes of that table, the LSTM has the sizes of `studies.remifentanil` (its weights
 do not change its time). Empirical Bayes with a random walk is the cubic one of `studies.series`,
 example by example in NumPy; the forest is River's.
@@ -64,7 +65,19 @@ class Forest(ARFRegressor):
         super().learn_one(dict(enumerate(x)), y)
 
 
-def microseconds(make: Callable[[], Model], tasks: list[tuple[Any, Any]], rounds: int) -> float:
+def one_by_one(model: Any, inputs: Any, targets: Any) -> None:
+    for x, y in zip(inputs, targets, strict=True):
+        model.predict_one(x)
+        model.learn_one(x, y)
+
+
+def at_once(model: Any, inputs: Any, targets: Any) -> None:
+    model.learn_many(inputs, targets)
+
+
+def microseconds(
+    make: Callable[[], Model], run: Callable[..., None], tasks: list[tuple[Any, Any]], rounds: int
+) -> float:
     """Of one example, predicted and learned."""
     found = []
     for _ in range(rounds):
@@ -72,9 +85,7 @@ def microseconds(make: Callable[[], Model], tasks: list[tuple[Any, Any]], rounds
         for inputs, targets in tasks:
             model = make()
             began = time.perf_counter()
-            for x, y in zip(inputs, targets, strict=True):
-                model.predict_one(x)
-                model.learn_one(x, y)
+            run(model, inputs, targets)
             spent += time.perf_counter() - began
         found.append(spent / sum(len(targets) for _, targets in tasks) * 1e6)
     return float(np.median(found))
@@ -97,14 +108,15 @@ def main() -> None:
     size = DEGREE + len(names)
     effects = Effects(np.zeros(size), np.eye(size), 0.1)
     heads = filters.network.heads  # type: ignore[attr-defined]
-    tools: dict[str, tuple[Callable[[], Model], int]] = {}
+    tools: dict[str, tuple[Callable[[], Model], Callable[..., None], int]] = {}
     for name, learner in ((f"derived, {heads} filters", filters), ("derived, LSTM", lstm)):
         compiled = fw.CompiledEstimator(learner)
-        tools[f"{name}, compiled"] = compiled.reset, ROUNDS
-        tools[f"{name}, NumPy"] = fw.OnlineEstimator(learner).reset, ROUNDS
-    tools["EB with random walk, NumPy"] = (lambda: Walk(effects)), ROUNDS
-    tools["River's adaptive random forest"] = (lambda: Forest(n_models=10, seed=0)), 1
-    took = {name: microseconds(make, tasks, rounds) for name, (make, rounds) in tools.items()}
+        tools[f"{name}, compiled, a series at once"] = compiled.reset, at_once, ROUNDS
+        tools[f"{name}, compiled"] = compiled.reset, one_by_one, ROUNDS
+        tools[f"{name}, NumPy"] = fw.OnlineEstimator(learner).reset, one_by_one, 1
+    tools["EB with random walk, NumPy"] = (lambda: Walk(effects)), one_by_one, ROUNDS
+    tools["River's adaptive random forest"] = (lambda: Forest(n_models=10, seed=0)), one_by_one, 1
+    took = {name: microseconds(*how[:2], tasks, how[2]) for name, how in tools.items()}
     walk, forest = (took[name] for name in list(took)[-2:])
     print("| at use | microseconds | of EB with random walk | of the forest |")
     print("| --- " * 4 + "|")

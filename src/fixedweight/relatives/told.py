@@ -19,8 +19,11 @@ def explained(card: dict[str, Any]) -> list[str]:
         "the least error, shares go by likelihood, of which here the logarithm:"
     ]
     if len(run.get("scales", ())) > 1:
-        said = ", ".join(f"{name} {value:.1f}" for name, value in run["scales"].items())
-        lines.insert(0, f"log likelihood of tasks left out, by the scale of targets: {said}")
+        found = [
+            f"{name}: log likelihood {likelihood:.1f}, error {error:.4g}"
+            for name, (likelihood, error) in run["scales"].items()
+        ]
+        lines.insert(0, f"targets of tasks left out, foreseen {'; '.join(found)}")
     for one in ordered[:MOST_TOLD]:
         taken = f"share {one['share']:.2f}" if one["share"] else "left out"
         candidate = Candidate(*(one[name] for name in Candidate._fields))
