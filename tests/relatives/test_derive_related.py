@@ -160,7 +160,7 @@ def test_forecasts_of_the_fit_are_those_of_the_network(learner):
     first = {name: np.asarray(value, np.float32) for name, value in first.items()}
     inputs = scaling.scale_inputs(x)
     targets = scaling.scale_targets(y.reshape(TASKS, TIME, 1))[..., 0]
-    data = fit.examples(one, first, inputs, targets, np.ones((TASKS, TIME)))
+    data = fit.examples(one, first, inputs, targets, np.ones((TASKS, TIME), dtype=bool))
     foreseen, _ = fit.forecasts(one, {k: jnp.asarray(v) for k, v in first.items()}, data)
     alone = replace(learner, network=one, params=first)
     stepped, _ = alone.unroll(x, y.reshape(TASKS, TIME, 1))

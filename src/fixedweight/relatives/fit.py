@@ -6,13 +6,13 @@ for each candidate and each set of tasks that it may see.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from fixedweight import kernels
 from fixedweight.networks import KalmanMemory, Params, State, initial_state
@@ -60,10 +60,10 @@ class Examples(NamedTuple):
 
 def examples(
     network: KalmanMemory,
-    knots: dict[str, np.ndarray],
+    knots: dict[str, Any],
     inputs: Float[np.ndarray, "task time input"],
     targets: Float[np.ndarray, "task time"],
-    known: Float[np.ndarray, "task time"],
+    known: Bool[np.ndarray, "task time"],
 ) -> Examples:
     """Series as a filter with these ramps sees them.
 

@@ -7,8 +7,9 @@ from jaxtyping import Bool, Float
 
 from fixedweight.scaling import Scaling, measured_scaling
 
-REACH = 10.0
-"""Numbers further from the middle half of a column than so many times its width are cut off."""
+REACH = 20.0
+"""Numbers further from the middle half of a column than so many times its width are cut off; where
+targets are positive, their logarithms."""
 LEAST_RATIO = 2.0
 """Of the largest to the least of positive targets, below which logarithms are not tried."""
 
@@ -42,18 +43,23 @@ def scales(
 ) -> list[Scaled]:
     """The scales that suit the tasks `rows`; logarithms are the second."""
     x = _cut(inputs, inputs[rows][there[rows]])
-    y = _cut(targets[..., None], targets[rows][known[rows]][:, None])[..., 0]
+    values = targets[rows][known[rows]]
+    positive = values.min() > 0
+    if positive:
+        middle = float(np.exp(np.log(values).mean()))
+        told = np.where(known & (targets > 0), targets, middle)
+        y = np.exp(_cut(np.log(told)[..., None], np.log(values)[:, None])[..., 0])
+    else:
+        y = _cut(targets[..., None], values[:, None])[..., 0]
     scaling = measured_scaling(x[rows][there[rows]], y[rows][known[rows]][:, None])
     scaled_x = np.asarray(scaling.scale_inputs(x), dtype=np.float32)
     plain = scaling.scale_targets(y[..., None])[..., 0]
     flat = np.full(y.shape, -np.log(scaling.target_scale[0]))
     found = [Scaled(scaling, False, 1.0, scaled_x, _told(plain, known), flat)]
-    values = targets[rows][known[rows]]
-    if values.min() > 0 and values.max() > LEAST_RATIO * values.min():
+    values = y[rows][known[rows]]
+    if positive and values.max() > LEAST_RATIO * values.min():
         middle, unit = float(np.log(values).mean()), float(np.log(values).std())
-        positive = np.where(known & (targets > 0), targets, np.exp(middle))
-        logs = (np.log(positive) - middle) / unit
-        steep = -np.log(unit) - np.log(positive)
+        logs, steep = (np.log(y) - middle) / unit, -np.log(unit) - np.log(y)
         own = Scaling(scaling.input_offset, scaling.input_scale, (0.0,), (float(np.exp(middle)),))
         found.append(Scaled(own, True, unit, scaled_x, _told(logs, known), steep))
     return found
