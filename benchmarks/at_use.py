@@ -3,11 +3,11 @@
     python -m benchmarks.at_use > benchmarks/at_use.txt
 
 Each predicts and learns every example of the pigs of `dietox` in turn, started anew for each pig:
-microseconds an example, the median of several rounds; `at once` is `learn_many`, which predicts
-each example before it is learned too. The learner of several filters is what
-`derive_related` makes of that table, the LSTM has the sizes of `studies.remifentanil` (its weights
-do not change its time). Empirical Bayes with a random walk is the cubic one of `studies.series`,
-example by example in NumPy; the forest is River's.
+microseconds of a processor an example, the median of several rounds. `a series at once` is
+`learn_many`, which predicts each example before it is learned too. The learner of several filters
+is what `derive_related` makes of that table, the LSTM has the sizes of `studies.remifentanil` (its
+weights do not change its time). Empirical Bayes with a random walk is the cubic one of
+`studies.series`, example by example in NumPy; the forest is River's.
 """
 
 import time
@@ -84,9 +84,9 @@ def microseconds(
         spent = 0.0
         for inputs, targets in tasks:
             model = make()
-            began = time.perf_counter()
+            began = time.process_time()
             run(model, inputs, targets)
-            spent += time.perf_counter() - began
+            spent += time.process_time() - began
         found.append(spent / sum(len(targets) for _, targets in tasks) * 1e6)
     return float(np.median(found))
 
