@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from fixedweight import Learner, read_table
 from fixedweight.relatives import derive_related
@@ -73,7 +74,8 @@ def measured(seeds: int, folder: Path) -> dict[str, object]:
     rivals = {}
     for name, rival in RIVALS.items():
         path = folder / f"{name.replace(' ', '-')}.npy"
-        found = kept(path, lambda rival=rival: cross_predict(frame, rival))
+        with threadpool_limits(1):
+            found = kept(path, lambda rival=rival: cross_predict(frame, rival))
         rivals[name] = errors(frame, found)
     early = frame["order"].between(2, 20).to_numpy()
     by_seed = []

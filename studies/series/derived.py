@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 
 from fixedweight import Learner, Schedule, Stage, derive_seeds, read_table
 from fixedweight.families import Table
 from fixedweight.relatives import Relatives, derive_related
-from fixedweight.training import derive as training
 from studies.protocol import series
 from studies.series.data import Problem
 
 UPDATES = 400
-training.MOST_CHUNK_DRAWS = 25  # looks at the validation error so often
+# so often does it look at the validation error; the package exports a function of the module's name
+import_module("fixedweight.training.derive").MOST_CHUNK_DRAWS = 25
 
 
 def table_of(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Table:
