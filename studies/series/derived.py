@@ -49,11 +49,9 @@ def related(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int
     return predict(learner, problem, test)
 
 
-def gone_on(
-    problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int = 0
-) -> tuple[np.ndarray, np.ndarray]:
-    """`derive_related`, as it is; and after gradient descent on relatives drawn from that fit,
-    stopped where the error on validation tasks is least, before the first update if it is there."""
+def gone_on(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> np.ndarray:
+    """`derive_related`, then gradient descent on relatives drawn from that fit, stopped where the
+    error on validation tasks is least, before the first update if it is there."""
     table = table_of(problem, train, test, seed)
     learner = derive_related(table, seed=seed)
     later = derive_seeds(
@@ -66,7 +64,7 @@ def gone_on(
         seeds=1,
         seed=seed,
     )[0]
-    return predict(learner, problem, test), predict(later, problem, test)
+    return predict(later, problem, test)
 
 
 def plain(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> np.ndarray:

@@ -41,27 +41,32 @@ def rival_predictions(problem: Problem, folder: Path) -> dict[str, np.ndarray]:
 
 
 def derived_predictions(
-    problem: Problem, seed: int, folder: Path, plain: bool
+    problem: Problem, seed: int, folder: Path, plain: bool = False, gone_on: bool = False
 ) -> dict[str, np.ndarray]:
     """The same of what `fixedweight` derives; the folds are the rivals', the seed is its own."""
-    both = _crossed(
-        problem, folder / f"related {seed}", partial(derived.gone_on, problem, seed=seed)
-    )
-    predictions = {DERIVED: both[0], GONE_ON: both[1]}
-    if plain:
-        fit = partial(derived.plain, problem, seed=seed)
-        predictions[PLAIN] = _crossed(problem, folder / f"plain {seed}", fit)
-    return predictions
+    asked = {
+        DERIVED: (derived.related, True),
+        GONE_ON: (derived.gone_on, gone_on),
+        PLAIN: (derived.plain, plain),
+    }
+    return {
+        name: _crossed(problem, folder / f"{name} {seed}", partial(fit, problem, seed=seed))
+        for name, (fit, wanted) in asked.items()
+        if wanted
+    }
 
 
-def measured(problem: Problem, seeds: int, plain_seeds: int, folder: Path) -> dict[str, object]:
+def measured(
+    problem: Problem, seeds: int, plain_seeds: int, later_seeds: int, folder: Path
+) -> dict[str, object]:
     """Error tables of all, and comparisons by task of each with what was derived, by seed."""
     frame = problem.load()
     target = frame["target"].to_numpy()
     rivals = {name: np.abs(p - target) for name, p in rival_predictions(problem, folder).items()}
     by_seed = []
     for seed in range(seeds):
-        found = derived_predictions(problem, seed, folder, seed < plain_seeds)
+        asked = seed < plain_seeds, seed < later_seeds
+        found = derived_predictions(problem, seed, folder, *asked)
         own = {name: np.abs(p - target) for name, p in found.items()}
         early = (frame["order"] >= 2).to_numpy() & (frame["order"] <= 20).to_numpy()
         both = {name: error[early] for name, error in {**rivals, **own}.items()}
@@ -85,17 +90,14 @@ def tables(
 
 
 def _crossed(problem: Problem, path: Path, fit) -> np.ndarray:
-    """Predictions [..., row] of every row by what was fitted on the other folds, kept by fold."""
+    """Predictions of every row by what was fitted on the other folds, kept by fold."""
     frame = problem.load()
-    found = []
+    predictions = np.full(len(frame), np.nan)
     for fold, left in enumerate(folds(frame, "group")):
         held = frame["group"].isin(left).to_numpy()
+        train, test = frame[~held], frame[held]
         place = path.with_name(f"{problem.name} {path.name} {fold}.npy".replace(" ", "-"))
-        predicted = kept(place, lambda held=held: np.asarray(fit(frame[~held], frame[held])))
-        whole = np.full((*predicted.shape[:-1], len(frame)), np.nan)
-        whole[..., held] = predicted
-        found.append(whole)
-    whole = np.nansum(found, axis=0)
-    if not np.isfinite(found).any(axis=0).all():
+        predictions[held] = kept(place, lambda train=train, test=test: fit(train, test))
+    if not np.isfinite(predictions).all():
         raise ValueError("a prediction is not finite")
-    return whole
+    return predictions
