@@ -5,7 +5,9 @@ A frame has a row an example; `order` counts the examples of a task from 1.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -48,6 +50,17 @@ def cross_predict_many(
     if not all(np.isfinite(values).all() for values in predictions.values()):
         raise ValueError("a prediction is not finite")
     return predictions
+
+
+def kept(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """What is in a file, made first if it is not there: a long run goes on where it stopped."""
+    if not path.exists():
+        began = time.perf_counter()
+        found = make()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.save(path, found)
+        print(f"{path.stem}: {time.perf_counter() - began:.1f} s", flush=True)
+    return np.load(path)
 
 
 def error_table(

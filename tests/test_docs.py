@@ -77,6 +77,12 @@ def test_the_tables_of_drift_are_those_of_their_stored_results():
     assert block((ROOT / "docs" / "drift.md").read_text(), "studies.drift") == page(stored)
 
 
+def test_the_times_at_use_are_those_stored():
+    stored = (ROOT / "benchmarks" / "at_use.txt").read_text()
+    page = (ROOT / "docs" / "real-problems.md").read_text()
+    assert block(page, "benchmarks.at_use") == stored.strip()
+
+
 def test_table_1_is_that_of_the_stored_results():
     table = (ROOT / "docs" / "paper" / "table1.md").read_text()
     assert block((ROOT / "README.md").read_text(), "fixedweight reproduce table1") == table.strip()

@@ -35,23 +35,22 @@ def check_column(frame: Any, column: str) -> None:
         )
 
 
-def numeric(frame: Any, columns: Sequence[str], *, allow_missing: bool) -> np.ndarray:
-    """The columns as float64 [row, column]; refuses text, infinities, and gaps unless allowed."""
+def numeric(frame: Any, columns: Sequence[str]) -> np.ndarray:
+    """The columns as float64 [row, column], NaN where missing; refuses text and infinities."""
     pd = require("pandas", "cli")
     for column in columns:
         if not pd.api.types.is_numeric_dtype(frame[column]):
             value = next((v for v in frame[column] if isinstance(v, str)), frame[column].iloc[0])
             raise FamilyError(
-                f"Expected numbers in column {column!r}, got {value!r}. Leave the column out of "
-                "the inputs or turn it into numbers first."
+                f"Expected numbers in column {column!r}, got {value!r}. Turn it into numbers first."
             )
     values = frame[list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.isinf(values) if allow_missing else ~np.isfinite(values)
+    bad = np.isinf(values)
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise FamilyError(
-            f"Expected {'finite or missing' if allow_missing else 'finite'} numbers in column "
-            f"{columns[column]!r}, got {values[row, column]} in row {frame.index[row]} "
-            f"({int(bad.sum())} such values in all). Fill or drop them first."
+            f"Expected finite or missing numbers in column {columns[column]!r}, got "
+            f"{values[row, column]} in row {frame.index[row]} ({int(bad.sum())} such values in "
+            "all). Fill or drop them first."
         )
     return values

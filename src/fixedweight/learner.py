@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from fixedweight.columns import Column
 from fixedweight.errors import InputError
 from fixedweight.networks import Network, Params, State, Uncertain, initial_state
 from fixedweight.scaling import Scaling
@@ -36,6 +37,8 @@ class Learner:
     flagged: bool = False
     input_names: tuple[str, ...] = ()
     target_names: tuple[str, ...] = ()
+    columns: tuple[Column, ...] = ()
+    """The table columns that the inputs come from, where some are no plain numbers."""
     card: dict[str, Any] = field(default_factory=dict)
     """How it was derived (`family`, `derivation`) and how good it is (`evaluation`)."""
 

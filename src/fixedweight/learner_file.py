@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
 from fixedweight import files
+from fixedweight.columns import Column, Kind, names_of
 from fixedweight.construction import CompiledNetwork
 from fixedweight.errors import FixedWeightError, LearnerFileError
 from fixedweight.networks import NETWORKS, Network, Presented, from_config
@@ -44,6 +45,7 @@ def save_learner(learner: "Learner", path: str | Path) -> None:
         "flagged": learner.flagged,
         "input_names": list(learner.input_names),
         "target_names": list(learner.target_names),
+        "columns": [asdict(column) for column in learner.columns],
         "card": learner.card,
     }
     files.write(path, KIND, learner.params, header)
@@ -73,6 +75,7 @@ def load_learner(path: str | Path, networks: Sequence[type[Network]] = ()) -> "L
             flagged=bool(header["flagged"]),
             input_names=tuple(map(str, header["input_names"])),
             target_names=tuple(map(str, header["target_names"])),
+            columns=tuple(map(_column, header.get("columns", ()))),
             card=dict(header["card"]),
         )
         _check_sizes(learner)
@@ -124,6 +127,20 @@ def _check_whole(network: Network) -> None:
             raise ValueError(f"{field.name} must be a whole number, got {value!r}")
 
 
+def _column(found: dict[str, Any]) -> Column:
+    """A column as it was saved."""
+    column = Column(
+        name=str(found["name"]),
+        kind=found["kind"],
+        levels=tuple(map(str, found["levels"])),
+        fill=float(found["fill"]),
+        gaps=bool(found["gaps"]),
+    )
+    if column.kind not in get_args(Kind) or not np.isfinite(column.fill):
+        raise ValueError(f"a column that makes no sense, {found}")
+    return column
+
+
 def _check_sizes(learner: "Learner") -> None:
     """Network, scaling and names must be of the same sizes, and the scaling sane."""
     width = learner.input_size + learner.target_size + int(learner.flagged)
@@ -137,6 +154,8 @@ def _check_sizes(learner: "Learner") -> None:
     )
     if any(a != b for a, b in lengths) or not 0 <= learner.delay <= 10**6:
         raise ValueError("the sizes of network, scaling and names differ")
+    if learner.columns and names_of(learner.columns) != learner.input_names:
+        raise ValueError("its columns make other inputs than its own")
     network = learner.network
     if isinstance(network, Presented) and (
         (network.delay, network.flagged) != (learner.delay, learner.flagged)

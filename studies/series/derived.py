@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import numpy as np
 import pandas as pd
 
-from fixedweight import Learner, derive_seeds, read_table
+from fixedweight import Learner, Schedule, Stage, derive_seeds, read_table
 from fixedweight.families import Table
-from fixedweight.relatives import derive_related
+from fixedweight.relatives import Relatives, derive_related
 from studies.protocol import series
 from studies.series.data import Problem
+
+UPDATES = 400
+# so often does it look at the validation error; the package exports a function of the module's name
+import_module("fixedweight.training.derive").MOST_CHUNK_DRAWS = 25
 
 
 def table_of(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Table:
@@ -41,6 +47,24 @@ def related(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int
     """`derive_related`, as it is."""
     learner = derive_related(table_of(problem, train, test, seed), seed=seed)
     return predict(learner, problem, test)
+
+
+def gone_on(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> np.ndarray:
+    """`derive_related`, then gradient descent on relatives drawn from that fit, stopped where the
+    error on validation tasks is least, before the first update if it is there."""
+    table = table_of(problem, train, test, seed)
+    learner = derive_related(table, seed=seed)
+    later = derive_seeds(
+        Relatives(table, learner),
+        learner.network,
+        start=dict(learner.params),
+        schedule=Schedule(
+            (Stage(min(table.examples, 64), 32, UPDATES),), learning_rate=0.003, optimizer="adam"
+        ),
+        seeds=1,
+        seed=seed,
+    )[0]
+    return predict(later, problem, test)
 
 
 def plain(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> np.ndarray:

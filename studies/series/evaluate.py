@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from studies.protocol import cross_predict_many, error_table, paired
+from studies.protocol import error_table, folds, kept, paired
 from studies.series import derived
 from studies.series.data import Problem
 from studies.series.rivals import rivals_of
@@ -25,57 +26,78 @@ SPANS = {
     "2-20": (2, 20),
 }
 DERIVED = "derived from relatives"
+GONE_ON = "relatives, then gradient descent"
 PLAIN = "derived from the table alone"
 
 
-def rival_predictions(problem: Problem) -> dict[str, np.ndarray]:
+def rival_predictions(problem: Problem, folder: Path) -> dict[str, np.ndarray]:
     """By rival: predictions of every row of the problem's frame."""
     predictions = {}
     with threadpool_limits(1):
         for name, rival in rivals_of(problem).items():
-            predictions[name] = _crossed(problem, name, partial(rival, problem))
+            found = _crossed(problem, folder / name, partial(rival, problem))
+            predictions[name] = found
     return predictions
 
 
-def derived_predictions(problem: Problem, seed: int, plain: bool) -> dict[str, np.ndarray]:
+def derived_predictions(
+    problem: Problem, seed: int, folder: Path, plain: bool = False, gone_on: bool = False
+) -> dict[str, np.ndarray]:
     """The same of what `fixedweight` derives; the folds are the rivals', the seed is its own."""
-    predictions = {
-        DERIVED: _crossed(problem, DERIVED, partial(derived.related, problem, seed=seed))
+    asked = {
+        DERIVED: (derived.related, True),
+        GONE_ON: (derived.gone_on, gone_on),
+        PLAIN: (derived.plain, plain),
     }
-    if plain:
-        predictions[PLAIN] = _crossed(problem, PLAIN, partial(derived.plain, problem, seed=seed))
-    return predictions
+    return {
+        name: _crossed(problem, folder / f"{name} {seed}", partial(fit, problem, seed=seed))
+        for name, (fit, wanted) in asked.items()
+        if wanted
+    }
 
 
-def measured(problem: Problem, seeds: int, plain_seeds: int) -> dict[str, object]:
+def measured(
+    problem: Problem, seeds: int, plain_seeds: int, later_seeds: int, folder: Path
+) -> dict[str, object]:
     """Error tables of all, and comparisons by task of each with what was derived, by seed."""
     frame = problem.load()
     target = frame["target"].to_numpy()
-    rivals = {name: np.abs(p - target) for name, p in rival_predictions(problem).items()}
+    rivals = {name: np.abs(p - target) for name, p in rival_predictions(problem, folder).items()}
     by_seed = []
     for seed in range(seeds):
-        found = derived_predictions(problem, seed, seed < plain_seeds)
+        asked = seed < plain_seeds, seed < later_seeds
+        found = derived_predictions(problem, seed, folder, *asked)
         own = {name: np.abs(p - target) for name, p in found.items()}
         early = (frame["order"] >= 2).to_numpy() & (frame["order"] <= 20).to_numpy()
         both = {name: error[early] for name, error in {**rivals, **own}.items()}
         compared = paired(frame["task"].to_numpy()[early], both, DERIVED)
-        by_seed.append({"errors": _tables(frame, own), "paired": compared.to_dict("index")})
+        by_seed.append({"errors": tables(frame, own), "paired": compared.to_dict("index")})
     return {
         "unit": problem.unit,
         "tasks": int(frame["task"].nunique()),
         "examples": len(frame),
-        "rivals": _tables(frame, rivals),
+        "rivals": tables(frame, rivals),
         "seeds": by_seed,
     }
 
 
-def _tables(frame, errors: Mapping[str, np.ndarray]) -> dict[str, dict[str, dict[str, float]]]:
+def tables(
+    frame: pd.DataFrame, errors: Mapping[str, np.ndarray]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Means and root mean squares of absolute errors by predictor and span of examples."""
     mean, rms = error_table(frame, errors, SPANS), error_table(frame, errors, SPANS, square=True)
     return {name: {"mean": dict(mean.loc[name]), "rms": dict(rms.loc[name])} for name in errors}
 
 
-def _crossed(problem: Problem, name: str, fit) -> np.ndarray:
-    began = time.perf_counter()
-    found = cross_predict_many(problem.load(), "group", lambda *parts: {name: fit(*parts)})
-    print(f"{problem.name}, {name}: {time.perf_counter() - began:.1f} s", flush=True)
-    return found[name]
+def _crossed(problem: Problem, path: Path, fit) -> np.ndarray:
+    """Predictions of every row by what was fitted on the other folds, kept by fold."""
+    frame = problem.load()
+    predictions = np.full(len(frame), np.nan)
+    for fold, left in enumerate(folds(frame, "group")):
+        held = frame["group"].isin(left).to_numpy()
+        train, test = frame[~held], frame[held]
+        place = path.with_name(f"{problem.name} {path.name} {fold}.npy".replace(" ", "-"))
+        predictions[held] = kept(place, lambda train=train, test=test: fit(train, test))
+    if not np.isfinite(predictions).all():
+        raise ValueError("a prediction is not finite")
+    return predictions

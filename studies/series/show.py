@@ -6,6 +6,8 @@ from statistics import median
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results.json"
+MORE = {"Remifentanil": Path(__file__).parents[1] / "remifentanil" / "relatives.json"}
+"""Problems with a study of their own, in the same form."""
 REFERENCE = "derived from relatives"
 COLUMN = "2-20"
 
@@ -78,6 +80,13 @@ def _spread(found: dict[str, Any], name: str) -> str:
     return f"seeds {min(each):.4g} to {max(each):.4g}"
 
 
+def stored() -> dict[str, Any]:
+    """All problems' results."""
+    results = json.loads(RESULTS.read_text())
+    more = {name: json.loads(path.read_text()) for name, path in MORE.items() if path.exists()}
+    return {**results, "problems": {**results["problems"], **more}}
+
+
 def page(results: dict[str, Any]) -> str:
     """The summary and every problem's table."""
     parts = [summary(results)]
@@ -90,4 +99,4 @@ def page(results: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    print(page(json.loads(RESULTS.read_text())))
+    print(page(stored()))

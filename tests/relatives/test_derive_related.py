@@ -10,8 +10,8 @@ import pytest
 
 import fixedweight as fw
 from fixedweight.errors import FamilyError
-from fixedweight.relatives import Relatives, explained, fit
-from fixedweight.relatives import derive as related
+from fixedweight.relatives import Relatives, explained, fit, tasks
+from fixedweight.relatives.told import MOST_TOLD
 
 TASKS, TIME, NOISE = 24, 8, 0.3
 COVARIANCE = np.array([[1.0, 0.3], [0.3, 0.5]])
@@ -75,7 +75,7 @@ def test_it_survives_its_file_and_says_what_it_is_made_of(learner, tmp_path):
     x, y = np.zeros((1, 3, 1)), np.ones((1, 3, 1))
     np.testing.assert_array_equal(again.unroll(x, y)[0], learner.unroll(x, y)[0])
     lines = explained(again.card)
-    assert len(lines) == 1 + related.MOST_TOLD
+    assert len(lines) == 1 + MOST_TOLD
     assert "share" in lines[1]
 
 
@@ -136,16 +136,39 @@ def test_the_likelihood_s_slope_is_that_of_the_scan(monkeypatch):
     start = network.init_params(rng)
     params = {name: jnp.asarray(value, jnp.float32) for name, value in start.items()}
     known = rng.uniform(size=(5, 6)) < 0.8
-    drawn = (rng.normal(size=(5, 6, 1)), rng.normal(size=(5, 6)), known)
-    data = fit.Examples(*(jnp.asarray(part, jnp.float32) for part in drawn))
+    data = fit.examples(network, params, rng.normal(size=(5, 6, 1)), rng.normal(size=(5, 6)), known)
     weights = jnp.asarray([1.0, 1.0, 0.0, 1.0, 1.0])
-    compiled = fit.likelihood_slope(network, params, data, weights)
+    slope = jax.grad(fit.unlikelihood, 1)
+    compiled = slope(network, params, data, weights)
     monkeypatch.setenv("FIXEDWEIGHT_KERNELS", "0")
-    plain = fit.likelihood_slope(network, params, data, weights)
+    plain = slope(network, params, data, weights)
     for name, value in plain.items():
         np.testing.assert_allclose(compiled[name], value, rtol=2e-3, atol=2e-3, err_msg=name)
 
 
+def test_forecasts_of_the_fit_are_those_of_the_network(learner):
+    """The network's own step, one example after the other, foresees what the fit saw."""
+    x, y = drawn()["x"].to_numpy().reshape(TASKS, TIME, 1), drawn()["y"].to_numpy()
+    network, scaling = learner.network, learner.scaling
+    one = replace(network, heads=1, input_size=2)
+    params = learner.params
+    first = {
+        name: params[name].reshape(*params[name].shape[:-1], network.heads, -1)[..., 0, :]
+        for name in ("mean", "scale", "feature", "gap", "drift", "start", "spread", "rate", "noise")
+    } | {name: params[name] for name in ("begin", "slope", "low", "high", "temper")}
+    first["weight"] = np.zeros(1)
+    first = {name: np.asarray(value, np.float32) for name, value in first.items()}
+    inputs = scaling.scale_inputs(x)
+    targets = scaling.scale_targets(y.reshape(TASKS, TIME, 1))[..., 0]
+    data = fit.examples(one, first, inputs, targets, np.ones((TASKS, TIME), dtype=bool))
+    foreseen, _ = fit.forecasts(one, {k: jnp.asarray(v) for k, v in first.items()}, data)
+    alone = replace(learner, network=one, params=first)
+    stepped, _ = alone.unroll(x, y.reshape(TASKS, TIME, 1))
+    np.testing.assert_allclose(
+        scaling.scale_targets(stepped)[..., 0], foreseen, rtol=1e-3, atol=1e-3
+    )
+
+
 def test_series_beyond_the_most_are_left_out_of_the_fit(monkeypatch):
-    monkeypatch.setattr(related, "MOST_TASKS", 5)
-    assert len(related._known_tasks(table(drawn()), 0)) == 5
+    monkeypatch.setattr(tasks, "MOST_TASKS", 5)
+    assert len(tasks._known_tasks(table(drawn()), 0)) == 5

@@ -7,6 +7,7 @@ import numpy as np
 import typer
 
 from fixedweight.cli.console import console, print_rows
+from fixedweight.columns import Column, encoded
 from fixedweight.errors import InputError, require
 from fixedweight.estimators import OnlineEstimator
 from fixedweight.frames import check_column, load_frame, numeric
@@ -42,7 +43,9 @@ def run(
         raise InputError(f"Expected a learner of one target, got {list(loaded.target_names)}.")
     frame = load_frame(data)
     target = target or loaded.target_names[0]
-    wanted = [*loaded.input_names, target, *(name for name in (task, order) if name)]
+    columns = loaded.columns or tuple(Column(name) for name in loaded.input_names)
+    given = [column.name for column in columns]
+    wanted = [*given, target, *(name for name in (task, order) if name)]
     for column in wanted:
         check_column(frame, column)
     if frame.empty:
@@ -56,12 +59,12 @@ def run(
             raise InputError(f"Expected a file name in an existing folder, got {path}.")
     if order:
         frame = frame.sort_values(order, kind="stable")
-    x = numeric(frame, loaded.input_names, allow_missing=False)
-    y = numeric(frame, [target], allow_missing=True)
+    y = numeric(frame, [target])
     names = frame[task].to_numpy() if task else np.zeros(len(frame), dtype=int)
     codes, labels = require("pandas", "cli").factorize(names)
     if (codes < 0).any():
         raise InputError(f"Expected a task in every row of column {task!r}, got none in some.")
+    x = encoded(frame, columns, codes)
     predictions, example = np.empty(len(frame)), np.empty(len(frame), dtype=int)
     estimator = OnlineEstimator(loaded)
     ends = np.empty((len(frame), 2)) if isinstance(loaded.network, Uncertain) else None

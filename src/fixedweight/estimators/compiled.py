@@ -49,7 +49,8 @@ class CompiledEstimator(OnlineEstimator):
         self._told = floats[held : held + told]
         self._x_at, self._y_at, self._found_at = (4 * (held + told + i) for i in (0, n, n + k))
         self._pack_x, self._pack_y = struct.Struct(f"{n}f"), struct.Struct(f"{k}f")
-        self._pick = itemgetter(*learner.input_names) if n > 1 and learner.input_names else None
+        named = n > 1 and learner.input_names and not learner.columns
+        self._pick = itemgetter(*learner.input_names) if named else None
         super().__init__(learner)
 
     def reset(self) -> "CompiledEstimator":

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fixedweight import files
+from fixedweight.columns import encoded_one
 from fixedweight.errors import InputError, LearnerFileError
 from fixedweight.learner import Learner, as_floats, as_row
 
@@ -17,7 +18,9 @@ NOT_ARRIVED = np.zeros(1, dtype=np.float32)
 MOST_SCALED = 1e20
 """Targets larger than this, as scaled for the network, are refused: its sums would overflow."""
 Inputs = Any
-"""An example's inputs: numbers in order (any sequence or array), or a mapping from their names."""
+"""An example's inputs: numbers in order (any sequence or array), or a mapping from their names; of
+a learner that has `columns` a mapping from the names of those, with words and None as in the table,
+and dates in days since the task's first row."""
 Target = Any
 """A number, or several in order where a target has several; None or NaN where it is missing."""
 KIND = "fixedweight state"
@@ -250,7 +253,9 @@ class OnlineEstimator:
         return prediction
 
     def _inputs(self, x: Inputs) -> np.ndarray:
-        if isinstance(x, Mapping):
+        if isinstance(x, Mapping) and self.learner.columns:
+            x = encoded_one(self.learner.columns, x)
+        elif isinstance(x, Mapping):
             missing = [name for name in self.learner.input_names if name not in x]
             if missing:
                 raise InputError(

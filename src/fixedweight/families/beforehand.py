@@ -93,6 +93,7 @@ def simulated(
         tasks=labels,
         parts=hold_out(labels, HELD_OUT, HELD_OUT, seed),
         columns={},
+        described=(),
         label=name,
         seed=seed,
         seconds=time.monotonic() - began,

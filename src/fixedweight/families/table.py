@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from fixedweight.columns import Column, described, encoded, names_of
 from fixedweight.errors import FamilyError, require
 from fixedweight.families.stream import Stream
 from fixedweight.families.task_family import TaskFamily
@@ -40,6 +41,8 @@ class Table(TaskFamily):
     """Part name -> indices of its tasks."""
     columns: dict[str, Any]
     """The column names: task, order, inputs, target."""
+    described: tuple[Column, ...]
+    """What each column of the inputs is."""
     current: str = "train"
 
     @property
@@ -64,7 +67,11 @@ class Table(TaskFamily):
 
     @property
     def input_names(self) -> tuple[str, ...]:
-        return tuple(self.columns["inputs"])
+        return names_of(self.described)
+
+    @property
+    def encoding(self) -> tuple[Column, ...]:
+        return () if all(column.plain for column in self.described) else self.described
 
     @property
     def target_names(self) -> tuple[str, ...]:
@@ -132,8 +139,11 @@ def read_table(
 
     Rows of one task are put in the order of the column `order` (ties and `order=None`: as in the
     table). `inputs` are all other columns unless named. A missing target is an example that is
-    never told and never scored; a task with one row is kept: it teaches the first guess. Text
-    columns have to be made numbers first, since a code for them is a choice about your data.
+    never told and never scored; a task with one row is kept: it teaches the first guess.
+
+    An input that is text of a few different words becomes one input for each, a date the days since
+    its task's first row, and a missing one the median, with one more input that says so; which
+    words, and what median, the tasks say that are not for the test. The learner keeps that.
 
     Args:
         source: path of a .csv or .parquet file, or a pandas or polars DataFrame.
@@ -141,9 +151,9 @@ def read_table(
         seed: of the draw of held-out tasks.
 
     Raises:
-        FamilyError: the file cannot be read, a column is unknown or not numeric, the table is
-            empty, an input is missing or infinite, a target is infinite, a training target is
-            constant, or too few tasks are left to train on.
+        FamilyError: the file cannot be read, a column is unknown or text of many different words,
+            the table is empty, a number is infinite, a training target is constant, or too few
+            tasks are left to train on.
     """
     pd = require("pandas", "cli")
     frame = load_frame(source)
@@ -165,16 +175,19 @@ def read_table(
         raise FamilyError(f"Expected a task in every row, got none in column {task!r}, row {row}.")
     if order:
         frame = frame.sort_values(order, kind="stable")
-    x = numeric(frame, names, allow_missing=False)
-    y = numeric(frame, [target], allow_missing=True)
+    y = numeric(frame, [target])
     codes, labels = pd.factorize(frame[task], sort=True)
-    series = [np.flatnonzero(codes == code) for code in range(len(labels))]
     tasks = tuple(str(label) for label in labels)
+    parts = hold_out(tasks, validation, test, seed)
+    columns = described(frame, names, ~np.isin(codes, parts["test"]), codes)
+    x = encoded(frame, columns, codes)
+    series = [np.flatnonzero(codes == code) for code in range(len(labels))]
     table = Table(
         **filled([(x[rows], y[rows]) for rows in series]),
         tasks=tasks,
-        parts=hold_out(tasks, validation, test, seed),
+        parts=parts,
         columns={"task": task, "order": order, "inputs": names, "target": target},
+        described=columns,
     )
     for name in PARTS:
         rows = table.parts[name]

@@ -6,6 +6,7 @@ from typing import Any
 
 from jaxtyping import PRNGKeyArray
 
+from fixedweight.columns import Column
 from fixedweight.families.stream import Stream
 from fixedweight.scaling import Scaling, identity_scaling
 
@@ -60,6 +61,11 @@ class TaskFamily(ABC):
     @property
     def input_names(self) -> tuple[str, ...]:
         return tuple(f"x{i + 1}" for i in range(self.input_size))
+
+    @property
+    def encoding(self) -> tuple[Column, ...]:
+        """The columns that the inputs come from, where some are no plain numbers."""
+        return ()
 
     @property
     def target_names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from fixedweight.columns import Column
 from fixedweight.errors import FamilyError
 from fixedweight.families.stream import Stream
 from fixedweight.families.task_family import TaskFamily
@@ -61,6 +62,10 @@ class Wrapper(TaskFamily):
     @property
     def input_names(self) -> tuple[str, ...]:
         return self.family.input_names
+
+    @property
+    def encoding(self) -> tuple[Column, ...]:
+        return self.family.encoding
 
     @property
     def target_names(self) -> tuple[str, ...]:

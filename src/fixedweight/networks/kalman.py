@@ -22,6 +22,8 @@ MOST_LOG_SCALE = 2.0
 """The local scale lies between exp(-2) and exp(2)."""
 WILD = 1e3
 """Scaled inputs and targets are cut off here, so that their squares stay finite."""
+LEAST = 1e-12
+"""What is told as less, zeros and what is below, counts as so much before a logarithm."""
 MOST_EFFECT = 1e6
 """What a filter estimates is cut off here: targets that contradict each other drive it far."""
 TINY = 1e-12
@@ -42,7 +44,8 @@ class KalmanMemory(Paired):
 
     where the gap between two examples is a weighted sum of 1 and of how far the inputs have moved.
     It keeps the posterior mean and covariance of (w, l, v). The prediction is the mean over filters
-    by the softmax of their log evidence times `temper` plus `weight`, cut off at `low` and `high`.
+    by the softmax of their log evidence times `temper` plus `weight`, cut off at `low` and `high`,
+    as are the targets told. Where `log` is set all this is of log(y) / unit.
 
     Raises:
         NetworkError: a size that is not positive.
@@ -54,6 +57,8 @@ class KalmanMemory(Paired):
     """Random effects of a filter: numbers in f."""
     knots: int = 8
     """Ramps for each input."""
+    log: bool = False
+    """Whether targets are positive, and foreseen in logarithms."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -79,7 +84,8 @@ class KalmanMemory(Paired):
         n, count, basis = self.example_size, self.filters, self.basis_size
         edges = np.linspace(-2.0, 2.0, self.knots + 1)
         near = 0.3 * basis**-0.5
-        return {
+        unit = {"unit": rng.uniform(0.9, 1.1, self.target_size)} if self.log else {}
+        return unit | {
             "begin": rng.uniform(edges[:-1] - 0.1, edges[:-1] + 0.1, (n, self.knots)),
             "slope": rng.uniform(0.225 * self.knots, 0.275 * self.knots, (n, self.knots)),
             "mean": rng.uniform(-near, near, (basis, count)),
@@ -123,6 +129,8 @@ class KalmanMemory(Paired):
             "inputs": queued(state["inputs"], x, xp),
             "shown": xp.minimum(state["shown"] + 1.0, self.delay + 1.0),
         }
+        if self.log:
+            output = xp.exp(params["unit"] * output)
         return known | waiting, self.squash(output, xp)
 
     def squash(self, values: Any, xp: Any) -> Any:
@@ -145,7 +153,10 @@ class KalmanMemory(Paired):
 
     def seen(self, params: Params, x: Any, xp: Any) -> tuple[Any, Any, Any]:
         """(m, s [..., filter], key [..., filter, latent]) of an example's inputs [..., input]."""
-        z = self.basis(params, x, xp)
+        return self.read(params, self.basis(params, x, xp), xp)
+
+    def read(self, params: Params, z: Any, xp: Any) -> tuple[Any, Any, Any]:
+        """The same from z [..., basis]."""
         mean = z @ params["mean"]
         scale = xp.exp(MOST_LOG_SCALE * xp.tanh((z @ params["scale"]) / MOST_LOG_SCALE))
         feature = (z @ params["feature"]).reshape((*mean.shape, self.features))
@@ -172,11 +183,18 @@ class KalmanMemory(Paired):
 
     def gap(self, params: Params, old: Any, new: Any, xp: Any) -> Any:
         """How far it is from one example's inputs to the next ones': [..., filter]."""
+        return self.paced(params, self.moved(params, old, new, xp), xp)
+
+    def moved(self, params: Params, old: Any, new: Any, xp: Any) -> Any:
+        """What a gap is the weighted sum of: 1, and how far each input has moved, as it is and on
+        its warped axis: [..., 1 + 2 input]."""
         ramps = self.ramps(params, new, xp) - self.ramps(params, old, xp)
         warped = self.warped(params, ramps, xp)
-        moved = [_one(new, xp), xp.abs(new - old), xp.abs(warped)]
-        gap = xp.concatenate(moved, axis=-1) @ xp.exp(params["gap"])
-        return xp.minimum(gap, MOST_GAP)
+        return xp.concatenate([_one(new, xp), xp.abs(new - old), xp.abs(warped)], axis=-1)
+
+    def paced(self, params: Params, moved: Any, xp: Any) -> Any:
+        """The gap of each filter [..., filter]."""
+        return xp.minimum(moved @ xp.exp(params["gap"]), MOST_GAP)
 
     def advance(self, params: Params, state: State, gap: Any, xp: Any) -> State:
         """The posterior after a gap [..., filter]."""
@@ -232,6 +250,9 @@ class KalmanMemory(Paired):
     def _learn(self, params: Params, state: State, inputs: Any, xp: Any) -> State:
         n, targets = self.example_size, self.target_size
         told = inputs[..., n : n + targets]
+        if self.log:
+            told = xp.log(xp.maximum(told, LEAST)) / params["unit"]
+        told = xp.minimum(xp.maximum(told, params["low"]), params["high"])
         told = (told[..., None] + xp.zeros((self.heads,), dtype=told.dtype)).reshape(
             (*told.shape[:-1], self.filters)
         )

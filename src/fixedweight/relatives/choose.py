@@ -1,5 +1,7 @@
 """Which fitted filters a learner is made of, and how they are weighed: by held-out tasks alone."""
 
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -74,7 +76,13 @@ def best_temper(
     score: Float[np.ndarray, "candidate task time"],
     share: Float[np.ndarray, " candidate"],
     known: Bool[np.ndarray, "task time"],
+    raw: Callable[[np.ndarray], np.ndarray] = lambda values: values,
 ) -> float:
-    """The one of `TEMPERS` with the least mean absolute error on held-out tasks."""
-    errors = [np.abs(targets - mixed(mean, score, share, t))[known].mean() for t in TEMPERS]
+    """The one of `TEMPERS` with the least mean absolute error on held-out tasks.
+
+    Args:
+        raw: from the filters' scale to that on which errors count.
+    """
+    off = (raw(targets) - raw(mixed(mean, score, share, t)) for t in TEMPERS)
+    errors = [np.abs(each)[known].mean() for each in off]
     return TEMPERS[int(np.argmin(errors))]

@@ -22,26 +22,21 @@ from fixedweight.relatives.choose import (
 from fixedweight.relatives.fit import (
     CANDIDATES,
     STEPS,
-    Candidate,
-    Examples,
+    examples,
     fit_many,
     hyper_prior,
 )
 from fixedweight.relatives.knots import knots_of, varying
-from fixedweight.scaling import Scaling, measured_scaling
+from fixedweight.relatives.scale import Scaled, scales
+from fixedweight.relatives.tasks import Tasks, tasks_of
+from fixedweight.scaling import Scaling
 
 RAMPS = (5, 9, 16)
 """How finely inputs are divided, one of these for all filters of a network."""
-FOLDS = 4
-MOST_TASKS = 100
-MOST_EXAMPLES = 64
-"""The beginnings of so many tasks are fitted; more would take longer and change little."""
+FIRST = 1
+"""The scale of the targets is chosen with the ramps that stand there."""
 ROOM = 0.5
 """Predictions leave the range of the known targets by at most this share of it."""
-
-
-MOST_TOLD = 8
-"""Lines of what was fitted."""
 
 
 def derive_related(table: Table, *, seed: int = 0) -> Learner:
@@ -49,8 +44,9 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
 
     Several structures (what differs between tasks: a constant, curves, a level that drifts) are
     fitted to the tasks for training and validation, and chosen and weighed by their forecasts of
-    tasks left out of each fit. The learner's card says which, and with what weights. Test tasks
-    are not used.
+    tasks left out of each fit. Positive targets are foreseen in logarithms where those of tasks
+    left out are then likelier, and the mean error less. The learner's card says what was chosen.
+    Test tasks are not used.
 
     Args:
         table: from `read_table`; a few tasks will do, a hundred at most are looked at.
@@ -60,142 +56,113 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
         FamilyError: fewer than three tasks to fit, or no structure whose fit stays finite.
     """
     began = time.monotonic()
-    rows = _known_tasks(table, seed)
-    there = table.present[:, :MOST_EXAMPLES]
-    inputs = _held(table.inputs[:, :MOST_EXAMPLES], there)
-    targets, known = table.targets[:, :MOST_EXAMPLES, 0], table.known[:, :MOST_EXAMPLES]
-    scaling = measured_scaling(inputs[rows][there[rows]], targets[rows][known[rows]][:, None])
-    x = np.asarray(scaling.scale_inputs(inputs), dtype=np.float32)
-    y = np.asarray(scaling.scale_targets(targets[..., None])[..., 0], dtype=np.float32)
-    one = KalmanMemory(
-        heads=1,
-        features=max(candidate.features for candidate in CANDIDATES),
-        knots=max(RAMPS),
-        input_size=table.input_size + 1,
-        output="linear",
-    )
-    varies = varying(x[rows], there[rows])
-    knots = [knots_of(x[rows], there[rows], count, max(RAMPS)) for count in RAMPS]
-    tried = [(count, candidate) for count in RAMPS for candidate in CANDIDATES]
-    priors = [hyper_prior(one, c, place, varies) for place in knots for c in CANDIDATES]
-    sights = _sights(len(table.tasks), rows, seed)
-    data = Examples(jnp.asarray(x), jnp.asarray(y), jnp.asarray(known, dtype=jnp.float32))
-    params, mean, variance = _fitted(one, priors, data, sights)
-    held, spread = (_left_out(part, sights, rows) for part in (mean, variance))
-    score = log_scores(y[rows], held, spread, known[rows])
-    share = _of_one_fineness(y[rows], held, spread, known[rows], seed)
-    temper = best_temper(y[rows], np.nan_to_num(held), np.nan_to_num(score), share, known[rows])
+    tasks = tasks_of(table, seed)
+    rows = tasks.rows
+    on = scales(tasks.inputs, tasks.targets, tasks.there, tasks.known, rows)
+    first = [_fitted(table, tasks, scaled, RAMPS[FIRST]) for scaled in on]
+    worth = [_worth(tasks, *pair, seed) for pair in zip(on, first, strict=True)]
+    logs = len(on) > 1 and worth[1][0] > worth[0][0] and worth[1][1] < worth[0][1]
+    scaled, begun = on[logs], first[logs]
+    fits = [
+        begun if i == FIRST else _fitted(table, tasks, scaled, count)
+        for i, count in enumerate(RAMPS)
+    ]
+    params, mean, variance = jax.tree.map(lambda *leaves: np.concatenate(leaves), *fits)
+    y, known = scaled.targets[rows], tasks.known[rows]
+    score = log_scores(y, mean, variance, known)
+    share, _ = _of_one_fineness(scaled, y, mean, variance, known, seed)
+    if not share.any():
+        raise FamilyError(
+            "Expected the fit of a structure to stay finite, but none did. Look for targets that "
+            "are many spreads away from all others."
+        )
+    usable = np.nan_to_num(mean), np.nan_to_num(score)
+    temper = best_temper(y, *usable, share, known, scaled.raw)
     heads = np.flatnonzero(share)
-    network = replace(one, heads=len(heads), flagged=table.flagged,
-                      input_size=table.network_input_size)  # fmt: skip
-    weights = _assembled([_row(params, (int(i), -1)) for i in heads], share[heads], temper,
-                         y[rows][known[rows]])  # fmt: skip
-    foreseen = mixed(np.nan_to_num(held), np.nan_to_num(score), share, temper)
-    error = float(np.mean((y[rows] - foreseen)[known[rows]] ** 2))
-    return _learner(table, network, weights, scaling, {
+    network = replace(
+        _one_filter(table), heads=len(heads), flagged=table.flagged, log=scaled.log,
+        input_size=table.network_input_size,
+    )  # fmt: skip
+    weights = _assembled([_row(params, int(i)) for i in heads], share[heads], temper, y[known])
+    if scaled.log:
+        weights["unit"] = np.array([scaled.unit])
+    off = scaled.raw(y) - scaled.raw(mixed(*usable, share, temper))
+    tried = [(count, candidate) for count in RAMPS for candidate in CANDIDATES]
+    return _learner(table, network, weights, scaled.scaling, {
         "structures": [
             {"ramps": count, **candidate._asdict(), "share": round(float(share[i]), 3),
              "held_out_log_likelihood": round(float(score[i].sum()), 2)}
             for i, (count, candidate) in enumerate(tried)
         ],
         "temper": temper,
+        "scales": {
+            "in logarithms" if one.log else "as they are": list(found)
+            for one, found in zip(on, worth, strict=True)
+        },
         "tasks": len(rows),
         "seed": seed,
-        "validation_error": error,
+        "validation_error": float(np.mean((off[known] / scaled.scaling.target_scale[0]) ** 2)),
         "seconds": round(time.monotonic() - began, 1),
     })  # fmt: skip
 
 
-def explained(card: dict[str, Any]) -> list[str]:
-    """What was fitted, a line a structure, those taken first, then the likeliest; and why."""
-    run = card["derivation"]
-    ordered = sorted(
-        run["structures"], key=lambda one: (one["share"] == 0, -one["held_out_log_likelihood"])
+def _one_filter(table: Table) -> KalmanMemory:
+    return KalmanMemory(
+        heads=1,
+        features=max(candidate.features for candidate in CANDIDATES),
+        knots=max(RAMPS),
+        input_size=table.input_size + 1,
+        output="linear",
     )
-    lines = [
-        f"{run['tasks']} tasks, each left out of the fit that foresees it; the number of ramps has "
-        "the least error, shares go by likelihood, of which here the logarithm:"
-    ]
-    for one in ordered[:MOST_TOLD]:
-        taken = f"share {one['share']:.2f}" if one["share"] else "left out"
-        candidate = Candidate(*(one[name] for name in Candidate._fields))
-        lines.append(
-            f"  {one['held_out_log_likelihood']:9.1f}  {structure(candidate)}, "
-            f"{one['ramps']} ramps: {taken}"
-        )
-    return lines
 
 
-def structure(candidate: Candidate) -> str:
-    """A candidate in words: what differs between tasks."""
-    parts = ["a constant"]
-    if curves := candidate.features - 1:
-        many = "a curve" if curves == 1 else f"{curves} curves"
-        parts.append(f"{many} (bend {candidate.rough:g})")
-    if candidate.level:
-        parts.append("a drifting level" + (" with a velocity" if candidate.velocity else ""))
-    return ", ".join(parts)
-
-
-def _known_tasks(table: Table, seed: int) -> np.ndarray:
-    """Indices of the tasks that may be fitted and have a target."""
-    rows = np.sort(np.concatenate([table.parts["train"], table.parts["validation"]]))
-    rows = rows[table.known[rows, :MOST_EXAMPLES].any(axis=1)]
-    if len(rows) < 3:
-        raise FamilyError(
-            f"Expected at least 3 tasks to fit, got {len(rows)}: one says nothing of how tasks "
-            "differ. Hold out fewer."
-        )
-    if len(rows) > MOST_TASKS:
-        rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_TASKS, replace=False))
-    return rows
-
-
-def _held(inputs: np.ndarray, there: np.ndarray) -> np.ndarray:
-    """Inputs with a series' last ones beyond its end."""
-    last = np.maximum(there.sum(axis=1) - 1, 0)
-    ends = inputs[np.arange(len(inputs)), last][:, None]
-    return np.where(there[..., None], inputs, ends)
-
-
-def _sights(tasks: int, rows: np.ndarray, seed: int) -> np.ndarray:
-    """[fit, task]: which tasks each fit sees; all but one part of them, and last all."""
-    parts = np.array_split(np.random.default_rng(seed).permutation(rows), min(FOLDS, len(rows)))
-    sights = np.zeros((len(parts) + 1, tasks), dtype=np.float32)
-    sights[:, rows] = 1.0
-    for i, part in enumerate(parts):
-        sights[i, part] = 0.0
-    return sights
-
-
-def _fitted(one: KalmanMemory, priors: list[Any], data: Examples, sights: np.ndarray) -> Any:
-    """(weights, forecasts, variances) with leading axes [candidate, sight]."""
-    count, ways = len(priors), len(sights)
+def _fitted(table: Table, tasks: Tasks, scaled: Scaled, count: int) -> Any:
+    """Of each candidate with so many ramps: the weights that saw all known tasks, and the forecasts
+    [candidate, known task, time] and variances by those that did not see the task."""
+    one, rows, ways = _one_filter(table), tasks.rows, len(tasks.sights)
+    seen, there = scaled.inputs[rows], tasks.there[rows]
+    place, varies = knots_of(seen, there, count, max(RAMPS)), varying(seen, there)
     stacked = jax.tree.map(
-        lambda *leaves: jnp.repeat(
-            jnp.stack([jnp.asarray(leaf, dtype=jnp.float32) for leaf in leaves]), ways, axis=0
-        ),
-        *priors,
+        lambda *leaves: np.repeat(np.stack(leaves).astype(np.float32), ways, axis=0),
+        *[hyper_prior(one, candidate, place, varies) for candidate in CANDIDATES],
     )
-    found = fit_many(one, stacked, data, jnp.tile(jnp.asarray(sights), (count, 1)))
-    return jax.tree.map(lambda leaf: np.asarray(leaf).reshape(count, ways, *leaf.shape[1:]), found)
+    data = examples(one, place, scaled.inputs, scaled.targets, tasks.known)
+    found = fit_many(one, stacked, data, jnp.tile(jnp.asarray(tasks.sights), (len(CANDIDATES), 1)))
+    params, *forecasts = jax.tree.map(
+        lambda leaf: np.asarray(leaf).reshape(len(CANDIDATES), ways, *leaf.shape[1:]), found
+    )
+    left_out = map(tasks.left_out, forecasts)
+    return {name: value[:, -1] for name, value in params.items()}, *left_out
 
 
-def _left_out(values: np.ndarray, sights: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Of [candidate, sight, task, time] what the fit says that did not see the task."""
-    unseen = np.argmin(sights[:-1], axis=0)
-    return np.stack([values[:, unseen[task], task] for task in rows], axis=1)
+def _worth(tasks: Tasks, scaled: Scaled, fit: Any, seed: int) -> tuple[float, float]:
+    """How well targets of tasks left out are foreseen on a scale: the log likelihood by the
+    likeliest candidate, up to a constant that all scales share, and the mean absolute error of all
+    by their shares; both in the targets' own unit."""
+    _, mean, variance = fit
+    y, known = scaled.targets[tasks.rows], tasks.known[tasks.rows]
+    score = robust_scores(y, mean, variance, known).sum(axis=(1, 2))
+    steep = scaled.steepness[tasks.rows][known].sum()
+    likelihood = np.where(np.isfinite(score), score, -np.inf).max() + steep
+    _, error = _of_one_fineness(scaled, y, mean, variance, known, seed)
+    return round(float(likelihood), 2), error
 
 
 def _of_one_fineness(
-    targets: np.ndarray, mean: np.ndarray, variance: np.ndarray, known: np.ndarray, seed: int
-) -> np.ndarray:
+    scaled: Scaled,
+    targets: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    known: np.ndarray,
+    seed: int,
+) -> tuple[np.ndarray, float]:
     """The shares of the candidates of one fineness, that whose mixed forecasts of tasks left out
-    have the least mean absolute error; they say where a curve is, the likelihood how sure."""
+    have the least mean absolute error, with that; they say where a curve is, the likelihood how
+    sure."""
     score = robust_scores(targets, mean, variance, known)
     found = []
-    for i in range(len(RAMPS)):
-        of = slice(i * len(CANDIDATES), (i + 1) * len(CANDIDATES))
+    for first in range(0, len(score), len(CANDIDATES)):
+        of = slice(first, first + len(CANDIDATES))
         by_task = score[of].sum(axis=-1)
         if not np.isfinite(by_task).all(axis=1).any():
             continue
@@ -203,16 +170,12 @@ def _of_one_fineness(
         foreseen = mixed(np.nan_to_num(mean[of]), np.nan_to_num(score[of]), share, 0.0)
         everyone = np.zeros(len(score))
         everyone[of] = share
-        found.append((float(np.abs(targets - foreseen)[known].mean()), everyone))
-    if not found:
-        raise FamilyError(
-            "Expected the fit of a structure to stay finite, but none did. Look for targets that "
-            "are many spreads away from all others."
-        )
-    return min(found, key=lambda one: one[0])[1]
+        off = scaled.raw(targets) - scaled.raw(foreseen)
+        found.append((everyone, float(np.abs(off)[known].mean())))
+    return min(found, key=lambda one: one[1], default=(np.zeros(len(score)), np.inf))
 
 
-def _row(params: dict[str, Any], at: tuple[int, int]) -> dict[str, np.ndarray]:
+def _row(params: dict[str, Any], at: int) -> dict[str, np.ndarray]:
     return {name: np.asarray(value)[at] for name, value in params.items()}
 
 
@@ -257,6 +220,7 @@ def _learner(
         scaling=scaling,
         flagged=table.flagged,
         input_names=table.input_names,
+        columns=table.encoding,
         target_names=table.target_names,
         card={"family": table.describe(), "derivation": derivation},
     )

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
+from fixedweight.columns import Column
 from fixedweight.errors import FamilyError
 from fixedweight.families import Stream, Table, TaskFamily
 from fixedweight.learner import Learner
@@ -72,6 +73,10 @@ class Relatives(TaskFamily):
         return self.table.input_names
 
     @property
+    def encoding(self) -> tuple[Column, ...]:
+        return self.table.encoding
+
+    @property
     def target_names(self) -> tuple[str, ...]:
         return self.table.target_names
 
@@ -132,4 +137,5 @@ class Relatives(TaskFamily):
         _, effects = jax.lax.scan(step, latent, (gap.T, jnp.moveaxis(feature, 1, 0), moves))
         errors = noisy * noise[:, None] * jax.random.normal(keys[4], (batch, time))
         targets = mean + scale * (effects.T + errors)
-        return jnp.clip(targets, params["low"], params["high"])
+        targets = jnp.clip(targets, params["low"], params["high"])
+        return jnp.exp(params["unit"] * targets) if network.log else targets

@@ -6,13 +6,13 @@ for each candidate and each set of tasks that it may see.
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from fixedweight import kernels
 from fixedweight.networks import KalmanMemory, Params, State, initial_state
@@ -47,88 +47,95 @@ CANDIDATES = (
 
 
 class Examples(NamedTuple):
-    """Series on the scale of the network."""
+    """Series on the scale of the network, with all of them that no fitted weight changes."""
 
-    inputs: Float[Array, "task time input"]
+    basis: Float[Array, "task time basis"]
+    """Of the inputs: where the ramps stand is not fitted."""
+    moved: Float[Array, "task time part"]
+    """What the gap before each example is the weighted sum of; 0 before the first."""
     targets: Float[Array, "task time"]
     known: Float[Array, "task time"]
     """1 where there is a target, else 0."""
+
+
+def examples(
+    network: KalmanMemory,
+    knots: dict[str, Any],
+    inputs: Float[np.ndarray, "task time input"],
+    targets: Float[np.ndarray, "task time"],
+    known: Bool[np.ndarray, "task time"],
+) -> Examples:
+    """Series as a filter with these ramps sees them.
+
+    Args:
+        knots: "begin" and "slope" of the ramps.
+    """
+    place = {name: jnp.asarray(value, jnp.float32) for name, value in knots.items()}
+    x = jnp.asarray(inputs, jnp.float32)
+    old = jnp.concatenate([x[:, :1], x[:, :-1]], axis=1)
+    moved = network.moved(place, old, x, jnp).at[:, 0].set(0.0)
+    told = jnp.asarray(targets, jnp.float32), jnp.asarray(known, jnp.float32)
+    return Examples(network.basis(place, x, jnp), moved, *told)
+
+
+def surprise(
+    network: KalmanMemory, params: Params, state: State, example: tuple[Array, ...]
+) -> tuple[State, tuple[Array, Array]]:
+    """One example of streams side by side: the state after it, and the forecast of its target with
+    the forecast's variance. On a stream's first one the state begins anew.
+
+    Args:
+        params: those of the dynamics and of the noise.
+        example: m, s [stream, 1] and key [stream, latent] of its inputs, the gap before it, its
+            target, whether that is known and whether the example is the first [stream, 1], the last
+            two 0 or 1.
+    """
+    mean, scale, key, gap, y, known, first = example
+    fresh = initial_state(network, params, (len(mean),), jnp)
+    state = {name: jnp.where(first > 0.5, fresh[name], state[name]) for name in state}
+    state = state | network.advance(params, state, gap, jnp)
+    seen = mean, scale, key[:, None]
+    forecast, variance = network.foresee(params, state, seen, jnp)
+    new = network.learn(params, state | {"evidence": mean}, seen, y, jnp)
+    state = {name: jnp.where(known > 0.5, new[name], state[name]) for name in state}
+    return state, (forecast[:, 0], variance[:, 0])
+
+
+DYNAMICS = ("start", "spread", "rate", "drift", "noise")
+"""The weights that a filter needs beside what it reads of an example."""
 
 
 def forecasts(
     network: KalmanMemory, params: Params, data: Examples
 ) -> tuple[Float[Array, "task time"], Float[Array, "task time"]]:
     """The forecast of each target and its variance, of one filter."""
-
-    old = jnp.concatenate([data.inputs[:, :1], data.inputs[:, :-1]], axis=1)
-    gap = network.gap(params, old, data.inputs, jnp).at[:, 0].set(0.0)
-    by_time = jax.tree.map(
-        lambda part: jnp.moveaxis(part, 1, 0),
-        (network.seen(params, data.inputs, jnp), gap, data.targets[..., None], data.known),
-    )
-
-    def step(state, now):
-        seen, gap, y, known = now
-        state = state | network.advance(params, state, gap, jnp)
-        mean, variance = network.foresee(params, state, seen, jnp)
-        new = network.learn(params, state, seen, y, jnp)
-        told = known[:, None] > 0.5
-        state = {name: jnp.where(told, new[name], state[name]) for name in state}
-        return state, (mean[:, 0], variance[:, 0])
-
-    state = initial_state(network, params, (len(data.targets),), jnp)
-    state = {name: state[name] for name in ("mean", "covariance", "evidence")}
-    _, (mean, variance) = jax.lax.scan(step, state, by_time)
-    return mean.T, variance.T
-
-
-def surprise(
-    network: KalmanMemory, params: Params, state: State, example: tuple[Array, ...]
-) -> tuple[State, Array]:
-    """One example of streams side by side: the state after it, and minus the log density of its
-    target under the forecast. On a stream's first one the state begins anew.
-
-    Args:
-        example: inputs [stream, input], those before, target [stream, 1], whether it is known and
-            whether the example is the first [stream, 1], both 0 or 1.
-    """
-    x, old, y, known, first = example
-    fresh = initial_state(network, params, (len(x),), jnp)
-    state = {name: jnp.where(first > 0.5, fresh[name], state[name]) for name in state}
-    gap = (1.0 - first) * network.gap(params, old, x, jnp)
-    state = state | network.advance(params, state, gap, jnp)
-    seen = network.seen(params, x, jnp)
-    mean, variance = network.foresee(params, state, seen, jnp)
-    new = network.learn(params, state | {"evidence": mean}, seen, y, jnp)
-    state = {name: jnp.where(known > 0.5, new[name], state[name]) for name in state}
-    density = -0.5 * (jnp.log(2 * jnp.pi * variance) + (y - mean) ** 2 / variance)
-    return state, -density[:, 0]
-
-
-def likelihood_slope(
-    network: KalmanMemory, params: Params, data: Examples, weights: Float[Array, " task"]
-) -> Params:
-    """The gradient of minus the log likelihood of the tasks, each as often as it weighs."""
+    mean, scale, key = network.read(params, data.basis, jnp)
     count, time = data.targets.shape
-    old = jnp.concatenate([data.inputs[:, :1], data.inputs[:, :-1]], axis=1)
     first = jnp.broadcast_to(jnp.arange(time) < 1, (count, time))[..., None].astype(jnp.float32)
-    examples = (data.inputs, old, data.targets[..., None], data.known[..., None], first)
+    gap = network.paced(params, data.moved, jnp)
+    told = data.targets[..., None], data.known[..., None], first
+    along = (mean, scale, key[:, :, 0], gap, *told)
     state = {
         "mean": jnp.zeros((count, network.latent)),
         "covariance": jnp.zeros((count, network.latent**2)),
     }
     step = partial(surprise, network)
-    share = weights[:, None] * data.known
-    done = kernels.error_and_gradient(step, params, state, examples, share)
+    own = {name: params[name] for name in DYNAMICS}
+    done = kernels.unroll(step, own, state, along)
     if done is not None:
         return done[1]
+    by_time = jax.tree.map(lambda part: jnp.moveaxis(part, 1, 0), along)
+    _, found = jax.lax.scan(partial(step, own), state, by_time)
+    return found[0].T, found[1].T
 
-    def total(params: Params) -> Array:
-        along = jax.tree.map(lambda part: jnp.moveaxis(part, 1, 0), examples)
-        _, each = jax.lax.scan(partial(step, params), state, along)
-        return jnp.sum(share * each.T)
 
-    return jax.grad(total)(params)
+def unlikelihood(
+    network: KalmanMemory, params: Params, data: Examples, weights: Float[Array, " task"]
+) -> Float[Array, ""]:
+    """Minus the log likelihood of the tasks, each as often as it weighs."""
+    mean, variance = forecasts(network, params, data)
+    each = 0.5 * (jnp.log(2 * jnp.pi * variance) + (data.targets - mean) ** 2 / variance)
+    return jnp.sum(weights[:, None] * data.known * each)
 
 
 class HyperPrior(NamedTuple):
@@ -192,8 +199,7 @@ def hyper_prior(
 def begin(network: KalmanMemory, prior: HyperPrior, data: Examples, weights: Array) -> Params:
     """Where a fit starts: the pooled curve by ridge regression, small random effects."""
     params = {name: jnp.asarray(value, jnp.float32) for name, value in prior.centre.items()}
-    z = network.basis(params, data.inputs, jnp)
-    w = weights[:, None] * data.known
+    z, w = data.basis, weights[:, None] * data.known
     gram = jnp.einsum("nt,ntb,ntc->bc", w, z, z) / 0.1
     right = jnp.einsum("nt,ntb,nt->b", w, z, data.targets) / 0.1
     precision = jnp.where(prior.spread["mean"][:, 0] > 0, prior.spread["mean"][:, 0], 1e-4) ** -2.0
@@ -256,7 +262,7 @@ def fit_many(
 
         def body(_, carry):
             params, state = carry
-            unlikely = likelihood_slope(network, params, data, weight)
+            unlikely = jax.grad(unlikelihood, 1)(network, params, data, weight)
             improbable = jax.grad(partial(improbability, network, prior))(params)
             slope = {
                 name: jnp.where(

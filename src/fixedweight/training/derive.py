@@ -369,6 +369,7 @@ def _learners(
                 delay=family.delay,
                 flagged=family.flagged,
                 input_names=family.input_names,
+                columns=family.encoding,
                 target_names=family.target_names,
                 card={**card, "derivation": derivation},
             )
