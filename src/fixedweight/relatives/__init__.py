@@ -2,5 +2,6 @@
 
 from fixedweight.relatives.derive import derive_related, explained
 from fixedweight.relatives.family import Relatives
+from fixedweight.relatives.simulated import Simulated
 
-__all__ = ["Relatives", "derive_related", "explained"]
+__all__ = ["Relatives", "Simulated", "derive_related", "explained"]
