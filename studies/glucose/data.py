@@ -41,6 +41,14 @@ class Habits:
 
 
 USUAL = Habits()
+CONDITIONS: dict[str, tuple[str, int, Habits]] = {
+    "adults": ("adult", 3, USUAL),
+    "adults, meals miscounted and boluses forgotten": ("adult", 2, Habits(0.3, 0.2)),
+    "adults, twice the sensor's error": ("adult", 2, Habits(noisier=2.0)),
+    "adolescents": ("adolescent", 3, USUAL),
+    "children": ("child", 3, USUAL),
+}
+"""By name: the group of patients, days of each, and their habits. The first is trained on."""
 
 
 def simulate(name: str, days: int, seed: int, habits: Habits = USUAL) -> dict[str, np.ndarray]:
@@ -111,15 +119,21 @@ def on_board(told: np.ndarray, fall: float) -> np.ndarray:
     return before
 
 
-def days_of(group: str, days: int, habits: Habits = USUAL, seed: int = 0) -> pd.DataFrame:
-    """A task a day of a patient: `task`, `group` (the patient), `order`, the inputs, `target`."""
-    parts = []
+def days_of(condition: str) -> pd.DataFrame:
+    """A task a day of a patient: `condition`, `task`, `group` (the patient), `number` (the
+    patient's in the group), `day`, `order`, the inputs, `target`."""
+    group, days, habits = CONDITIONS[condition]
+    place = 1000 * list(CONDITIONS).index(condition)
+    found = []
     for number in range(1, PATIENTS + 1):
         name = f"{group}#{number:03d}"
-        frame = rows(simulate(name, days, seed * 1000 + 100 * GROUPS.index(group) + number, habits))
-        day = (frame["minute"] - BEGIN) // DAY
-        frame.insert(0, "task", [f"{name}/{d}" for d in day])
-        frame.insert(1, "group", name)
-        frame.insert(2, "order", frame.groupby("task").cumcount() + 1)
-        parts.append(frame.drop(columns="minute"))
-    return pd.concat(parts, ignore_index=True)
+        frame = rows(simulate(name, days, place + number, habits))
+        day = (frame.pop("minute") - BEGIN) // DAY
+        frame.insert(0, "condition", condition)
+        frame.insert(1, "task", [f"{condition}/{number}/{d}" for d in day])
+        frame.insert(2, "group", name)
+        frame.insert(3, "number", number)
+        frame.insert(4, "day", day)
+        frame.insert(5, "order", frame.groupby("task").cumcount() + 1)
+        found.append(frame)
+    return pd.concat(found, ignore_index=True)

@@ -13,15 +13,14 @@ from fixedweight.relatives import Simulated, derive_related
 from fixedweight.training import Schedule, Stage
 from studies.glucose.data import INPUTS
 from studies.glucose.minimal import MinimalModel
-from studies.glucose.rivals import PROBLEM
-from studies.series.derived import predict
 
 SEEDS = 3
 VALIDATION = 0.25
 """The share of training patients to choose by, their days together."""
 ADAPTING = Schedule((Stage(48, 32, 300),), learning_rate=0.005, warmup=30)
 
-Arm = Callable[[Table, int], list[Learner]]
+Known = dict[str, list[Learner]]
+Arm = Callable[[Table, int, Known], list[Learner]]
 
 
 def table_of(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Table:
@@ -39,5 +38,37 @@ def table_of(train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Table:
     )
 
 
-def best(learners: list[Learner]) -> Learner:
-    return min(learners, key=lambda one: one.card["derivation"]["validation_error"])
+def simulated(table: Table, seed: int, matched: bool) -> list[Learner]:
+    """Derived on the simulator, as it is or with its spread fitted to the training days; the table
+    gives scales and the days to choose by."""
+    family = Simulated(table, MinimalModel(), matched=matched, seed=seed)
+    return derive_seeds(family, seeds=SEEDS, seed=seed)
+
+
+def adapted(table: Table, learners: list[Learner], seed: int) -> list[Learner]:
+    """Each of `learners` taught the training days, as long as the days to choose by gain."""
+    return [
+        derive_seeds(
+            *(table, learner.network),
+            schedule=ADAPTING,
+            start=learner.params,
+            seeds=1,
+            seed=seed + i,
+        )[0]
+        for i, learner in enumerate(learners)
+    ]
+
+
+#: By name: what it derives, one learner a seed, from the table, a seed and what came before.
+ARMS: dict[str, Arm] = {
+    "derived, filters": lambda table, seed, known: [derive_related(table, seed=seed)],
+    "derived, table": lambda table, seed, known: derive_seeds(table, seeds=SEEDS, seed=seed),
+    "derived, simulator": lambda table, seed, known: simulated(table, seed, False),
+    "derived, matched simulator": lambda table, seed, known: simulated(table, seed, True),
+    "derived, simulator + table": lambda table, seed, known: adapted(
+        table, known["derived, simulator"], seed
+    ),
+    "derived, matched simulator + table": lambda table, seed, known: adapted(
+        table, known["derived, matched simulator"], seed
+    ),
+}

@@ -160,7 +160,9 @@ class Simulated(TaskFamily):
 
     def _scaled(self, inputs: Any, targets: Any) -> tuple[Array, Array]:
         scaling = self.scaling()
-        return jnp.asarray(scaling.scale_inputs(inputs)), jnp.asarray(scaling.scale_targets(targets))
+        return jnp.asarray(scaling.scale_inputs(inputs)), jnp.asarray(
+            scaling.scale_targets(targets)
+        )
 
 
 def summary(
