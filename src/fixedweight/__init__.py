@@ -49,7 +49,7 @@ if TYPE_CHECKING:
         Table,
         read_table,
     )
-    from fixedweight.relatives import Relatives, derive_related
+    from fixedweight.relatives import Relatives, Simulated, derive_related, derive_simulated
     from fixedweight.training import Schedule, Stage, derive, derive_seeds
 
 _LATER = {
@@ -67,7 +67,7 @@ _LATER = {
         "Table",
         "read_table",
     ),
-    "fixedweight.relatives": ("Relatives", "derive_related"),
+    "fixedweight.relatives": ("Relatives", "Simulated", "derive_related", "derive_simulated"),
     "fixedweight.training": ("Schedule", "Stage", "derive", "derive_seeds"),
 }
 
@@ -102,6 +102,7 @@ __all__ = [
     "Schedule",
     "SelfReferential",
     "Semilinear",
+    "Simulated",
     "Simulator",
     "Stage",
     "Switching",
@@ -109,6 +110,7 @@ __all__ = [
     "derive",
     "derive_related",
     "derive_seeds",
+    "derive_simulated",
     "evaluate",
     "load",
     "read_table",

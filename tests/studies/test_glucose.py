@@ -1,4 +1,4 @@
-"""The glucose study: rows as they should be, a simpler model that behaves, rivals that look back."""
+"""The glucose study: rows as they should be, a simpler model that behaves, rivals looking back."""
 
 import importlib.util
 import warnings

@@ -2,21 +2,26 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families import Family, Stream, Table, TaskFamily
+from fixedweight.families import Family, Stream, Table, TaskFamily, innermost
+from fixedweight.families.wrappers import Wrapper
 from fixedweight.scaling import Scaling
 
 DRAWS = 16_384
 NEAREST = 100
+LOOK = 512
+"""Simulated tasks looked at side by side."""
 PENALTY = 1.0
 """Of the squared coefficients of a series' regression, in examples: few of them say little."""
+TINY = 1e-6
+"""Added to squares before their logarithm is taken."""
 FLOOR = 0.1
 """The least unit of a summary, as a share of its spread over the simulator's own tasks."""
 
@@ -39,7 +44,8 @@ class Simulated(TaskFamily):
     """
 
     table: Table
-    simulator: Family
+    simulator: TaskFamily
+    """A `Family` such as `Simulator`, or one under conditions: `Noisy(...)`."""
     matched: bool = True
     own: float = 0.0
     draws: int = DRAWS
@@ -47,10 +53,11 @@ class Simulated(TaskFamily):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if not isinstance(self.simulator, Family):
+        inner = innermost(self.simulator)
+        if not isinstance(inner, Family) or self.simulator.delay:
             raise FamilyError(
-                "Expected a simulator whose tasks can be drawn one by one (a Family or Simulator), "
-                f"got {type(self.simulator).__name__}."
+                "Expected a simulator whose tasks can be drawn one by one and whose targets come "
+                f"at once (a Simulator, or another Family), got {type(inner).__name__}."
             )
         sizes = (self.table.input_size, self.table.target_size)
         if (self.simulator.input_size, self.simulator.target_size) != sizes:
@@ -79,7 +86,7 @@ class Simulated(TaskFamily):
 
     @property
     def flagged(self) -> bool:
-        return self.table.flagged
+        return self.table.flagged or self.simulator.flagged
 
     @property
     def input_names(self) -> tuple[str, ...]:
@@ -105,84 +112,117 @@ class Simulated(TaskFamily):
         return self if name == "train" else self.table.part(name)
 
     def sample(self, key: PRNGKeyArray, batch: int, length: int) -> Stream:
-        which_key, draw_key, own_key, table_key = jax.random.split(key, 4)
-        keys = jax.random.split(draw_key, batch)
-        task_keys = keys
-        if self.matched:
-            bank, chosen = self.matches
-            which = jax.random.randint(which_key, (batch,), 0, len(chosen))
-            task_keys = jax.vmap(jax.random.fold_in, (None, 0))(bank, jnp.asarray(chosen)[which])
-        inputs, targets = self._drawn(task_keys, keys, length)
+        draw_key, own_key, table_key = jax.random.split(key, 3)
+        simulator = drawn_again(self.simulator, *self.matches) if self.matched else self.simulator
+        drawn = simulator.sample(draw_key, batch, length)
         own = self.table.part("train").sample(table_key, batch, length)
         take = jax.random.bernoulli(own_key, self.own, (batch, 1))
-        return Stream(
-            tasks=own.tasks,
-            inputs=jnp.where(take[..., None], own.inputs, inputs.astype(jnp.float32)),
-            targets=jnp.where(take[..., None], own.targets, targets.astype(jnp.float32)),
-            revealed=own.revealed | ~take,
-            scored=own.scored | ~take,
-            example=jnp.broadcast_to(jnp.arange(length), (batch, length)),
-        )
 
-    def _drawn(self, task_keys: Array, keys: Array, length: int) -> tuple[Array, Array]:
-        """Inputs [batch, time, input] and targets [batch, time, target] of simulated tasks."""
+        def either(name: str) -> Array:
+            one, other = getattr(own, name), getattr(drawn, name)
+            return jnp.where(take.reshape(batch, *(1,) * (one.ndim - 1)), one, other)
 
-        def one(task_key: PRNGKeyArray, key: PRNGKeyArray) -> tuple[Array, Array]:
-            task = self.simulator.draw_task(task_key)
-            inputs, targets = self.simulator.draw_examples(jax.random.fold_in(key, 1), task, length)
-            return inputs, targets.reshape(length, self.target_size)
-
-        return jax.vmap(one)(task_keys, keys)
+        names = ("inputs", "targets", "revealed", "scored", "example")
+        return own._replace(**{name: either(name) for name in names})
 
     @cached_property
-    def matches(self) -> tuple[Any, np.ndarray]:
+    def matches(self) -> tuple[PRNGKeyArray, np.ndarray]:
         """(key, numbers of the simulator's tasks drawn with it): the nearest to each training
         task, one after the other."""
-        key = jax.random.key(self.seed)
-        numbers = jnp.arange(self.draws)
+        with jax.ensure_compile_time_eval():  # whoever draws first may be compiling
+            return self._matches()
 
-        @jax.jit
-        def look(number: Array) -> Array:
-            task_key = jax.random.fold_in(key, number)
-            inputs, targets = self._drawn(task_key[None], task_key[None], self.examples)
-            scaled = self._scaled(inputs[0], targets[0])
-            return summary(*scaled, jnp.ones(self.examples))
+    def _matches(self) -> tuple[PRNGKeyArray, np.ndarray]:
+        key, other = jax.random.split(jax.random.key(self.seed))
 
-        drawn = np.asarray(jax.lax.map(look, numbers, batch_size=512))
-        rows = self.table.parts["train"]
-        known = self.table.known[rows]
-        seen = self._scaled(self.table.inputs[rows], self.table.targets[rows])
-        wanted = np.asarray(jax.vmap(summary)(*seen, jnp.asarray(known, dtype=float)))
+        def look(number: Array) -> tuple[Array, Array, Array]:
+            one = drawn_again(self.simulator, key, number[None])
+            stream = one.sample(jax.random.fold_in(other, number), 1, self.examples)
+            return stream.inputs[0], stream.targets[0], stream.revealed[0]
+
+        looking = jax.jit(jax.vmap(look))
+        parts = np.arange(-(-self.draws // LOOK) * LOOK).reshape(-1, LOOK)
+        drawn = np.concatenate([self._summaries(*looking(part)) for part in parts])[: self.draws]
+        table, rows = self.table, self.table.parts["train"]
+        wanted = self._summaries(table.inputs[rows], table.targets[rows], table.known[rows])
         unit = np.maximum(_spread(wanted), FLOOR * _spread(drawn))
-        far = ((drawn[None] - wanted[:, None]) / unit) ** 2
-        far = np.where(np.isfinite(far), far, np.inf).sum(axis=-1)
-        return key, np.argsort(far, axis=1)[:, : self.nearest].reshape(-1)
+        near = []
+        for one in wanted:
+            far = (((drawn - one) / unit) ** 2).sum(axis=1)
+            near.append(np.argsort(np.nan_to_num(far, nan=np.inf))[: self.nearest])
+        return key, np.concatenate(near)
 
-    def _scaled(self, inputs: Any, targets: Any) -> tuple[Array, Array]:
+    def _summaries(self, inputs: Any, targets: Any, known: Any) -> np.ndarray:
         scaling = self.scaling()
-        return jnp.asarray(scaling.scale_inputs(inputs)), jnp.asarray(
-            scaling.scale_targets(targets)
-        )
+        x, y = scaling.scale_inputs(np.asarray(inputs)), scaling.scale_targets(np.asarray(targets))
+        return summaries(x, y, np.asarray(known))
 
 
-def summary(
-    inputs: Float[Array, "time input"],
-    targets: Float[Array, "time target"],
-    known: Float[Array, " time"],
-) -> Float[Array, " number"]:
-    """What is found in one series: the coefficients of a ridge regression of its targets on its
-    inputs, the log of what it leaves, and mean and spread of each input; all on scaled columns."""
-    count = jnp.maximum(known.sum(), 1.0)
-    weight = known[:, None]
-    z = jnp.concatenate([jnp.ones_like(inputs[:, :1]), inputs], axis=-1)
-    gram = (weight * z).T @ z + PENALTY * jnp.eye(z.shape[-1])
-    found = jnp.linalg.solve(gram, (weight * z).T @ targets)
-    rest = (weight * (targets - z @ found) ** 2).sum(axis=0) / count
-    mean = (weight * inputs).sum(axis=0) / count
-    variance = (weight * (inputs - mean) ** 2).sum(axis=0) / count
-    return jnp.concatenate(
-        [found.reshape(-1), 0.5 * jnp.log(rest + 1e-6), mean, jnp.sqrt(variance + 1e-12)]
-    )
+@dataclass(frozen=True, eq=False)
+class _Again(Family):
+    """Tasks of a family that were drawn before, by their numbers."""
+
+    family: Family
+    key: PRNGKeyArray
+    numbers: Any
+
+    @property
+    def name(self) -> str:
+        return self.family.name
+
+    @property
+    def input_size(self) -> int:
+        return self.family.input_size
+
+    @property
+    def target_size(self) -> int:
+        return self.family.target_size
+
+    @property
+    def examples(self) -> int:
+        return self.family.examples
+
+    @property
+    def unit_targets(self) -> bool:
+        return self.family.unit_targets
+
+    def draw_task(self, key: PRNGKeyArray) -> Any:
+        which = jax.random.randint(key, (), 0, len(self.numbers))
+        number = jnp.asarray(self.numbers)[which]
+        return self.family.draw_task(jax.random.fold_in(self.key, number))
+
+    def draw_examples(self, key: PRNGKeyArray, task: Any, length: int) -> tuple[Array, Array]:
+        return self.family.draw_examples(key, task, length)
+
+    def target(self, task: Any, x: Array) -> Any:
+        return self.family.target(task, x)
+
+
+def drawn_again(simulator: TaskFamily, key: PRNGKeyArray, numbers: Any) -> TaskFamily:
+    """The same under the same conditions, its tasks only those of these numbers."""
+    if isinstance(simulator, Wrapper):
+        inner = drawn_again(simulator.family, key, numbers)
+        return type(simulator)(**{**vars(simulator), "family": inner})
+    return _Again(cast(Family, simulator), key, numbers)
+
+
+def summaries(
+    inputs: Float[np.ndarray, "series time input"],
+    targets: Float[np.ndarray, "series time target"],
+    known: Bool[np.ndarray, "series time"],
+) -> Float[np.ndarray, "series number"]:
+    """What is found in each series: the coefficients of a ridge regression of its targets on its
+    inputs, the log of what that leaves, mean and spread of each input; all on scaled columns."""
+    weight = known[..., None].astype(np.float64)
+    count = np.maximum(weight.sum(axis=1), 1.0)
+    z = np.concatenate([np.ones_like(inputs[..., :1]), inputs], axis=-1)
+    turned = np.swapaxes(weight * z, 1, 2)
+    found = np.linalg.solve(turned @ z + PENALTY * np.eye(z.shape[-1]), turned @ targets)
+    rest = (weight * (targets - z @ found) ** 2).sum(axis=1) / count
+    mean = (weight * inputs).sum(axis=1) / count
+    variance = (weight * (inputs - mean[:, None]) ** 2).sum(axis=1) / count
+    parts = [found.reshape(len(found), -1), 0.5 * np.log(rest + TINY), mean, np.sqrt(variance)]
+    return np.concatenate(parts, axis=-1)
 
 
 def _spread(values: np.ndarray) -> np.ndarray:
