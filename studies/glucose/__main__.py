@@ -11,6 +11,7 @@ cut goes on; without it everything is measured anew.
 import argparse
 import json
 import pickle
+import time
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -29,9 +30,13 @@ KINDS = {"rivals": rivals_of, "derived": derived_of}
 def kept(path: Path, measure: Callable[[], Any]) -> Any:
     """What `measure` returns, from `path` if it is there."""
     if not path.exists():
+        began = time.perf_counter()
         found = measure()
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(pickle.dumps(found))
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(pickle.dumps(found))
+        partial.rename(path)
+        print(f"{path.stem}: {time.perf_counter() - began:.1f} s", flush=True)
     return pickle.loads(path.read_bytes())
 
 
@@ -39,9 +44,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--fold", type=int, choices=range(FOLDS))
-    parser.add_argument("--size", choices=SIZES)
-    parser.add_argument("--kind", choices=KINDS)
+    parser.add_argument("--fold", type=int, action="append", choices=range(FOLDS))
+    parser.add_argument("--size", choices=SIZES, action="append")
+    parser.add_argument("--kind", choices=KINDS, action="append")
     parser.add_argument("--parts", type=Path, default=Path("glucose-parts"))
     asked = parser.parse_args()
     frame = pd.concat(
@@ -51,29 +56,26 @@ def main() -> None:
         ],
         ignore_index=True,
     )
-    results: dict[str, Any] = {
+    sizes = {}
+    for size in asked.size or SIZES:
+        by_fold = []
+        for fold in asked.fold or range(FOLDS):
+            found = {}
+            for kind in asked.kind or KINDS:
+
+                def keep(name: str, measure: Any, stem: str = f"{kind}-{size}-{fold}") -> Any:
+                    return kept(asked.parts / f"{stem}-{name}.pickle", measure)
+
+                found |= KINDS[kind](frame, fold, SIZES[size], keep)
+            by_fold.append(found)
+        sizes[size] = by_fold
+    if asked.fold or asked.size or asked.kind:
+        return
+    sizes = {size: summarised(frame, SIZES[size], found) for size, found in sizes.items()}
+    results = {
         "command": "python -m studies.glucose",
         "versions": {package: version(package) for package in PACKAGES},
-        "sizes": {},
-    }
-    for size, days in SIZES.items():
-        if asked.size not in (None, size):
-            continue
-        by_fold = []
-        for fold in range(FOLDS):
-            if asked.fold not in (None, fold):
-                continue
-            found = {}
-            for kind, measure in KINDS.items():
-                if asked.kind in (None, kind):
-                    path = asked.parts / f"{kind}-{days}-{fold}.pickle"
-                    found |= kept(path, lambda m=measure, f=fold, d=days: m(frame, f, d))
-            by_fold.append(found)
-        results["sizes"][size] = by_fold
-    if asked.fold is not None or asked.size or asked.kind:
-        return
-    results["sizes"] = {
-        size: summarised(frame, SIZES[size], found) for size, found in results["sizes"].items()
+        "sizes": sizes,
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(page(results))

@@ -51,9 +51,7 @@ def adapted(table: Table, learners: list[Learner], seed: int) -> list[Learner]:
     """The best of `learners` taught the training days, as long as the days to choose by gain."""
     best = min(learners, key=lambda one: one.card["derivation"]["validation_error"])
     start = best.params
-    return derive_seeds(
-        table, best.network, schedule=ADAPTING, start=start, seeds=SEEDS, seed=seed
-    )
+    return derive_seeds(table, best.network, schedule=ADAPTING, start=start, seeds=SEEDS, seed=seed)
 
 
 #: By name: what it derives, one learner a seed, from the table, a seed and what came before.

@@ -34,8 +34,11 @@ REFERENCE = "derived, matched simulator + table"
 FOLDS = 5
 #: Training days of each adult, by how many there are of all eight.
 SIZES = {"8 days": 1, "24 days": 3}
-#: Of a predictor on a fold: predictions [seed, row], and of what is derived validation errors.
+#: Of a predictor on a fold: predictions [seed, row], seconds of processor, and of what is derived
+#: validation errors.
 Found = dict[str, dict[str, Any]]
+Keep = Callable[[str, Callable[[], dict[str, Any]]], dict[str, Any]]
+"""(name, measure) -> what `measure` returns, from a file if it is there."""
 
 
 def parts(frame: pd.DataFrame, fold: int, days: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -49,29 +52,37 @@ def parts(frame: pd.DataFrame, fold: int, days: int) -> tuple[pd.DataFrame, pd.D
     )
 
 
-def rivals_of(frame: pd.DataFrame, fold: int, days: int) -> Found:
+def rivals_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
     """What each rival predicts of the fold's test rows."""
     train, test = parts(frame, fold, days)
-    found = {}
+
+    def one(name: str) -> dict[str, Any]:
+        predictions, seconds = _timed(lambda: RIVALS[name](train, test))
+        return {"predictions": predictions[None], "seconds": seconds}
+
     with threadpool_limits(1):
-        for name, rival in RIVALS.items():
-            predictions, seconds = _timed(name, lambda rival=rival: rival(train, test))
-            found[name] = {"predictions": predictions[None], "seconds": seconds}
-    return found
+        return {name: keep(name, lambda name=name: one(name)) for name in RIVALS}
 
 
-def derived_of(frame: pd.DataFrame, fold: int, days: int) -> Found:
+def derived_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
     """What each derived learner predicts of the fold's test rows, one a seed."""
     train, test = parts(frame, fold, days)
     table = table_of(train, test, fold)
-    found, known = {}, Known()
-    for name, arm in ARMS.items():
-        known[name], seconds = _timed(name, lambda arm=arm: arm(table, fold, known))
-        found[name] = {
-            "predictions": np.array([predict(one, PROBLEM, test) for one in known[name]]),
-            "validation": [one.card["derivation"]["validation_error"] for one in known[name]],
+    known = Known()
+    found = {}
+
+    def one(name: str) -> dict[str, Any]:
+        learners, seconds = _timed(lambda: ARMS[name](table, fold, known))
+        return {
+            "predictions": np.array([predict(each, PROBLEM, test) for each in learners]),
+            "validation": [each.card["derivation"]["validation_error"] for each in learners],
             "seconds": seconds,
+            "learners": learners,
         }
+
+    for name in ARMS:
+        found[name] = keep(name, lambda name=name: one(name))
+        known[name] = found[name]["learners"]
     return found
 
 
@@ -122,9 +133,7 @@ def summarised(frame: pd.DataFrame, days: int, by_fold: list[Found]) -> dict[str
     return {"conditions": results, "seconds": seconds}
 
 
-def _timed(name: str, run: Callable[[], Any]) -> tuple[Any, float]:
-    began = time.perf_counter()
+def _timed(run: Callable[[], Any]) -> tuple[Any, float]:
+    began = time.process_time()
     found = run()
-    took = time.perf_counter() - began
-    print(f"{name}: {took:.1f} s", flush=True)
-    return found, took
+    return found, time.process_time() - began

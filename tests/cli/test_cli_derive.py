@@ -42,6 +42,12 @@ def draw(key):
 
 
 waves = Simulator(draw, lambda task, x: task[0] * jnp.sin(3 * x[0] + task[1]), length=16)
+doses = Simulator(
+    draw,
+    lambda task, x: task[0] * x[0] + 3.0,
+    inputs=lambda key, task, length: 5.0 + 2.0 * jax.random.normal(key, (length, 1)),
+    length=12,
+)
 pairs = Simulator(draw, lambda task, x: task * x, length=16)
 broken = Simulator(draw, lambda task, x: task[0] * nothing, length=16)
 number = 3
@@ -281,6 +287,26 @@ def test_a_simulator(tmp_path, command, small, unchecked):
     assert learner.card["derivation"]["schedule"]["learning_rate"] == 0.01
     assert "no oracle is known" in out
     assert "targets 1 steps late" in command("show", "waves.safetensors")[1]
+
+
+def test_a_simulator_and_a_table(tmp_path, command, small, unchecked):
+    (tmp_path / "mine.py").write_text(FAMILIES)
+    drawn_table().to_csv(tmp_path / "rows.csv", index=False)
+    table = ("--table", "rows.csv", "--task", "who", "--target", "effect", "--order", "day")
+    both = (*table, "--columns", "dose [mg]", "--simulator", "mine.py:doses", *TINY)
+    code, _, err = command("derive", *both, "--noise", "0.1")
+    assert code == 2
+    assert "put them on the simulator" in err
+    code, out, err = command("derive", *both)
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir(tmp_path)) == ["mine.py", "rows.csv", "rows.png", "rows.safetensors"]
+    learner = Learner.load("rows.safetensors")
+    assert learner.input_names == ("dose [mg]",)
+    run = learner.card["derivation"]
+    first = run["on_simulator"]["validation_error"]
+    assert run["validation_error"] <= first
+    assert f"{first:.3g} after the simulator" in out
+    assert "dose [mg]" in command("show", "rows.safetensors")[1]
 
 
 @pytest.mark.parametrize("name", ["waves", "make", "Lines"])

@@ -122,7 +122,8 @@ def test_what_does_not_fit_is_refused(make, words):
 
 def test_a_learner_comes_from_the_simulator_then_from_the_table():
     short = Schedule((Stage(TIME, 16, 60),))
-    learner = fw.derive_simulated(table(), simulator(), schedule=short, seeds=2)
+    family = Simulated(table(), simulator(), draws=512, nearest=9)
+    learner = fw.derive_simulated(family, schedule=short, seeds=2)
     run = learner.card["derivation"]
     assert run["validation_error"] <= run["on_simulator"]["validation_error"]
     assert learner.card["family"]["simulator"]["family"] == "simulator"

@@ -91,7 +91,9 @@ def derive(
     """Derive a learner for a family of problems and judge it; Ctrl-C stops early, kept and usable.
 
     A --table alone is learned from by filters fitted to its tasks, few being enough; any option of
-    networks or of their training derives one of those instead.
+    networks or of their training derives one of those instead. With a --simulator beside it, which
+    has the table's columns, a network learns the simulated tasks that look like the table's, then
+    the table's own.
 
     Writes the learner (.safetensors), a figure (.png) beside it, and, until done, a checkpoint from
     which the same command resumes.
@@ -99,23 +101,28 @@ def derive(
     require("jax", "train")
     from fixedweight.cli import choose
     from fixedweight.families import Table, read_table
+    from fixedweight.relatives import Simulated, derive_related, derive_simulated, explained
     from fixedweight.training import default_schedule
     from fixedweight.training import derive as train
 
-    if sum(source is not None for source in (family, simulator, table)) != 1:
+    both = simulator is not None and table is not None and family is None
+    if sum(source is not None for source in (family, simulator, table)) != 1 and not both:
         raise InputError(
-            "Expected one source of tasks: a family's name, --simulator or --table. "
-            "Try: fixedweight derive boolean"
+            "Expected one source of tasks: a family's name, --simulator, --table, or a table and a "
+            "simulator of it. Try: fixedweight derive boolean"
         )
     if family is not None:
         base = choose.named_family(family, inputs, examples, scale)
-    elif simulator is not None:
+    elif simulator is not None and not both:
         base = choose.simulator(simulator)
     else:
         if task is None or target is None:
             raise InputError("Expected --task COLUMN and --target COLUMN with --table.")
         names = [name.strip() for name in columns.split(",")] if columns else None
         base = read_table(table, task=task, target=target, inputs=names, order=order, seed=seed)
+    if both:
+        base = Simulated(base, choose.simulator(simulator), seed=seed)
+        train = derive_simulated
     chosen = choose.under_conditions(
         base,
         regime=regime,
@@ -126,6 +133,11 @@ def derive(
         missing=missing,
         late=late,
     )
+    if both and chosen is not base:
+        raise InputError(
+            "Expected no conditions on a table beside a simulator: put them on the simulator, as "
+            "in fixedweight.Noisy(simulator, sd=0.1)."
+        )
     path = out or Path(f"{table.stem if table else chosen.name}.safetensors")
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
@@ -137,8 +149,6 @@ def derive(
         and all(size is None for size in sizes)
         and usual == (True, "target", "vector", "bptt", 1.0, 4)
     ):
-        from fixedweight.relatives import derive_related, explained
-
         console.print("fitting filters to the tasks ...", style="dim")
         learner = derive_related(chosen, seed=seed)
         for line in explained(learner.card):
@@ -185,7 +195,13 @@ def derive(
     except KeyboardInterrupt:
         console.print("stopped before the first results: nothing to keep yet", style="yellow")
         raise typer.Exit(130) from None
-    if learner.card["derivation"]["stopped_early"]:
+    run = learner.card["derivation"]
+    if first := run.get("on_simulator"):
+        console.print(
+            f"error on validation tasks: {first['validation_error']:.3g} after the simulator, "
+            f"{run['validation_error']:.3g} after the table"
+        )
+    if run["stopped_early"]:
         console.print(f"stopped early; the same command goes on from {checkpoint}", style="yellow")
     _keep(learner, chosen, seed, path)
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from fixedweight.families import Family, Table
+from fixedweight.families import Table
 from fixedweight.learner import Learner
 from fixedweight.networks import Network
 from fixedweight.relatives.simulated import Simulated
@@ -16,9 +16,7 @@ RATE = 0.005
 """A tenth of what a network begins with: it is to be corrected, not to begin anew."""
 
 
-def derive_simulated(
-    table: Table, simulator: Family, network: Network | None = None, **settings: Any
-) -> Learner:
+def derive_simulated(family: Simulated, network: Network | None = None, **settings: Any) -> Learner:
     """Derive a learner on a simulator's tasks that look like a table's, then on the table's own.
 
     The simulator need not be right, only of the kind: its spread is fitted to the training tasks
@@ -26,8 +24,7 @@ def derive_simulated(
     its validation tasks falls. Scales are the table's; its test tasks are not used.
 
     Args:
-        table: from `read_table`.
-        simulator: with the table's inputs, in its order and units, and its target.
+        family: the table, and a simulator with its inputs, in its order and units, and its target.
         network, settings: as in `derive`. A checkpoint is of the simulator's part.
 
     Returns:
@@ -37,7 +34,6 @@ def derive_simulated(
         FamilyError: simulator and table do not fit each other, or cannot be trained on.
         NetworkError, InputError, LearnerFileError: as in `derive`.
     """
-    family = Simulated(table, simulator, seed=settings.get("seed", 0))
     first = derive(family, network, **settings)
     if first.card["derivation"]["stopped_early"]:
         return first
@@ -47,7 +43,11 @@ def derive_simulated(
         if name in ("gradient", "seeds", "seed", "on_progress")
     }
     learners = derive_seeds(
-        table, first.network, start=first.params, schedule=correcting(table), **settings
+        family.table,
+        first.network,
+        start=first.params,
+        schedule=correcting(family.table),
+        **settings,
     )
     best = min(learners, key=lambda one: one.card["derivation"]["validation_error"])
     card = {
