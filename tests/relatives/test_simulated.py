@@ -47,13 +47,17 @@ def simulator():
     )
 
 
+def sampled(family, streams):
+    return jax.jit(lambda key: family.sample(key, streams, TIME))(jax.random.key(0))
+
+
 @pytest.fixture(scope="module")
 def family():
     return Simulated(table(), simulator(), draws=4096, nearest=40)
 
 
 def test_the_spread_of_what_is_drawn_is_that_of_the_table(family):
-    stream = jax.jit(lambda key: family.sample(key, 2000, TIME))(jax.random.key(0))
+    stream = sampled(family, 2000)
     x, y = np.asarray(stream.inputs)[..., 0], np.asarray(stream.targets)[..., 0]
     slope = (x * y).sum(axis=1) / (x * x).sum(axis=1)
     rows = family.table.parts["train"]
@@ -67,7 +71,7 @@ def test_the_spread_of_what_is_drawn_is_that_of_the_table(family):
 
 def test_as_it_is_the_simulator_is_not_matched():
     wide = Simulated(table(), simulator(), matched=False)
-    stream = wide.sample(jax.random.key(0), 500, TIME)
+    stream = sampled(wide, 500)
     assert np.asarray(stream.targets)[..., 0].std() > 1.4
 
 
@@ -83,7 +87,7 @@ def test_it_can_be_trained_on_and_all_else_is_the_tables(family):
 
 def test_a_share_of_streams_are_the_tables_own():
     all_own = Simulated(table(), simulator(), own=1.0, matched=False)
-    stream = all_own.sample(jax.random.key(0), 20, TIME)
+    stream = sampled(all_own, 20)
     known = {row.tobytes() for row in all_own.table.targets[..., 0].astype(np.float32)}
     assert all(row.tobytes() in known for row in np.asarray(stream.targets)[..., 0])
 

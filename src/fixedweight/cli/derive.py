@@ -105,24 +105,22 @@ def derive(
     from fixedweight.training import default_schedule
     from fixedweight.training import derive as train
 
-    both = simulator is not None and table is not None and family is None
-    if sum(source is not None for source in (family, simulator, table)) != 1 and not both:
+    if (family is None) == (simulator is None and table is None):
         raise InputError(
             "Expected one source of tasks: a family's name, --simulator, --table, or a table and a "
             "simulator of it. Try: fixedweight derive boolean"
         )
-    if family is not None:
-        base = choose.named_family(family, inputs, examples, scale)
-    elif simulator is not None and not both:
-        base = choose.simulator(simulator)
-    else:
+    mine = choose.simulator(simulator) if simulator is not None else None
+    if table is not None:
         if task is None or target is None:
             raise InputError("Expected --task COLUMN and --target COLUMN with --table.")
         names = [name.strip() for name in columns.split(",")] if columns else None
-        base = read_table(table, task=task, target=target, inputs=names, order=order, seed=seed)
-    if both:
-        base = Simulated(base, choose.simulator(simulator), seed=seed)
-        train = derive_simulated
+        rows = read_table(table, task=task, target=target, inputs=names, order=order, seed=seed)
+        base = rows if mine is None else Simulated(rows, mine, seed=seed)
+    elif mine is not None:
+        base = mine
+    else:
+        base = choose.named_family(str(family), inputs, examples, scale)
     chosen = choose.under_conditions(
         base,
         regime=regime,
@@ -133,7 +131,7 @@ def derive(
         missing=missing,
         late=late,
     )
-    if both and chosen is not base:
+    if isinstance(base, Simulated) and chosen is not base:
         raise InputError(
             "Expected no conditions on a table beside a simulator: put them on the simulator, as "
             "in fixedweight.Noisy(simulator, sd=0.1)."
@@ -181,17 +179,19 @@ def derive(
         console.print(f"resuming from {checkpoint}", style="dim")
     try:
         with _Display(None if spread else _floor(chosen, seed)) as display:
-            learner = train(
-                chosen,
-                chosen_network,
-                gradient=gradient,
-                schedule=schedule,
-                effort=effort,
-                seeds=seeds,
-                seed=seed,
-                checkpoint=checkpoint,
-                on_progress=display.show,
-            )
+            settings = {
+                "gradient": gradient,
+                "schedule": schedule,
+                "effort": effort,
+                "seeds": seeds,
+                "seed": seed,
+                "checkpoint": checkpoint,
+                "on_progress": display.show,
+            }
+            if isinstance(chosen, Simulated):
+                learner = derive_simulated(chosen, chosen_network, **settings)
+            else:
+                learner = train(chosen, chosen_network, **settings)
     except KeyboardInterrupt:
         console.print("stopped before the first results: nothing to keep yet", style="yellow")
         raise typer.Exit(130) from None
