@@ -63,6 +63,13 @@ def test_the_tables_of_the_series_are_those_of_their_stored_results():
     assert block(page, "studies.series") == shown.strip()
 
 
+def test_the_tables_of_the_virtual_patients_are_those_of_their_stored_results():
+    from studies.glucose.show import RESULTS, page
+
+    written = (ROOT / "docs" / "glucose.md").read_text()
+    assert block(written, "studies.glucose") == page(json.loads(RESULTS.read_text())).strip()
+
+
 def test_table_1_is_that_of_the_stored_results():
     table = (ROOT / "docs" / "paper" / "table1.md").read_text()
     assert block((ROOT / "README.md").read_text(), "fixedweight reproduce table1") == table.strip()

@@ -40,7 +40,7 @@ def derive_simulated(family: Simulated, network: Network | None = None, **settin
     settings = {
         name: value
         for name, value in settings.items()
-        if name in ("gradient", "seeds", "seed", "on_progress")
+        if name in ("gradient", "effort", "seeds", "seed", "on_progress")
     }
     learners = derive_seeds(
         family.table,
