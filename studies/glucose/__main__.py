@@ -1,7 +1,7 @@
 """Somebody else's simulator of diabetes: predict each next reading of a patient never seen.
 
     python -m studies.glucose                   everything: some 40 minutes on one core
-    python -m studies.glucose --fold 0          what this fold needs alone, kept in --parts
+    python -m studies.glucose --kind rivals --fold 0     what these need alone, kept in --parts
     python -m studies.glucose.show              print the tables from the stored results
 
 Days of patients and what was predicted of each fold are kept in a folder, so that a run that was
@@ -58,7 +58,7 @@ def main() -> None:
     )
     sizes = {}
     for size in asked.size or SIZES:
-        by_fold = []
+        by_fold = {}
         for fold in asked.fold or range(FOLDS):
             found = {}
             for kind in asked.kind or KINDS:
@@ -67,13 +67,13 @@ def main() -> None:
                     return kept(asked.parts / f"{stem}-{name}.pickle", measure)
 
                 found |= KINDS[kind](frame, fold, SIZES[size], keep)
-            by_fold.append(found)
+            by_fold[fold] = found
         sizes[size] = by_fold
-    if asked.fold or asked.size or asked.kind:
+    if asked.kind:
         return
     sizes = {size: summarised(frame, SIZES[size], found) for size, found in sizes.items()}
     results = {
-        "command": "python -m studies.glucose",
+        "folds": list(asked.fold or range(FOLDS)),
         "versions": {package: version(package) for package in PACKAGES},
         "sizes": sizes,
     }

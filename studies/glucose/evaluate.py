@@ -86,19 +86,20 @@ def derived_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
     return found
 
 
-def summarised(frame: pd.DataFrame, days: int, by_fold: list[Found]) -> dict[str, Any]:
+def summarised(frame: pd.DataFrame, days: int, by_fold: dict[int, Found]) -> dict[str, Any]:
     """By condition: error tables of all predictors, and comparisons by day with `REFERENCE`.
 
     Of several seeds the one with the least validation error counts; `seeds` has the mean error of
     each over examples 2 to 20.
     """
-    tests = [parts(frame, fold, days)[1] for fold in range(len(by_fold))]
+    first = next(iter(by_fold.values()))
+    tests = [parts(frame, fold, days)[1] for fold in by_fold]
     whole = pd.concat(tests, ignore_index=True)
     target = whole["target"].to_numpy()
 
     def errors(name: str, seed: int | None) -> np.ndarray:
         chosen = []
-        for found in by_fold:
+        for found in by_fold.values():
             one = found[name]
             best = int(np.argmin(one.get("validation", [0.0])))
             chosen.append(one["predictions"][best if seed is None else seed])
@@ -107,7 +108,7 @@ def summarised(frame: pd.DataFrame, days: int, by_fold: list[Found]) -> dict[str
     results = {}
     for condition, rows in whole.groupby("condition", sort=False).indices.items():
         part = whole.iloc[rows]
-        by_name = {name: errors(name, None)[rows] for name in by_fold[0]}
+        by_name = {name: errors(name, None)[rows] for name in first}
         mean, rms = (error_table(part, by_name, SPANS, square=square) for square in (False, True))
         early = ((part["order"] >= 2) & (part["order"] <= 20)).to_numpy()
         compared = paired(
@@ -118,7 +119,7 @@ def summarised(frame: pd.DataFrame, days: int, by_fold: list[Found]) -> dict[str
                 float(errors(name, seed)[rows][early].mean())
                 for seed in range(len(found["predictions"]))
             ]
-            for name, found in by_fold[0].items()
+            for name, found in first.items()
             if "validation" in found
         }
         results[condition] = {
@@ -129,7 +130,9 @@ def summarised(frame: pd.DataFrame, days: int, by_fold: list[Found]) -> dict[str
             "paired": compared.to_dict("index"),
             "seeds": seeds,
         }
-    seconds = {name: float(np.mean([f[name]["seconds"] for f in by_fold])) for name in by_fold[0]}
+    seconds = {
+        name: float(np.mean([f[name]["seconds"] for f in by_fold.values()])) for name in first
+    }
     return {"conditions": results, "seconds": seconds}
 
 
