@@ -87,7 +87,7 @@ def derived_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
 
 
 def summarised(frame: pd.DataFrame, days: int, by_fold: dict[int, Found]) -> dict[str, Any]:
-    """By condition: error tables of all predictors, and comparisons by day with `REFERENCE`.
+    """By condition: error tables of all predictors, and comparisons by patient with `REFERENCE`.
 
     Of several seeds the one with the least validation error counts; `seeds` has the mean error of
     each over examples 2 to 20.
@@ -112,7 +112,7 @@ def summarised(frame: pd.DataFrame, days: int, by_fold: dict[int, Found]) -> dic
         mean, rms = (error_table(part, by_name, SPANS, square=square) for square in (False, True))
         early = ((part["order"] >= 2) & (part["order"] <= 20)).to_numpy()
         compared = paired(
-            part["task"].to_numpy()[early], {n: e[early] for n, e in by_name.items()}, REFERENCE
+            part["group"].to_numpy()[early], {n: e[early] for n, e in by_name.items()}, REFERENCE
         )
         seeds = {
             name: [
