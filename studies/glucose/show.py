@@ -12,7 +12,9 @@ def table(found: dict[str, Any], kind: str = "mean") -> str:
     """All predictors under one condition, best first over examples 2 to 20; mg/dL."""
     spans = [*next(iter(found["mean"].values()))]
     lines = [
-        "| predictor | " + " | ".join(spans) + " | rms, all | less matched simulator + table, by patient |",
+        "| predictor | "
+        + " | ".join(spans)
+        + " | rms, all | less matched simulator + table, by patient |",
         "| --- " * (len(spans) + 3) + "|",
     ]
     rows = found[kind]
