@@ -142,3 +142,29 @@ def test_a_virtual_patient_eats_and_is_treated():
     assert minute["insulin"].sum() > 2.0
     assert len(rows(minute)) == 48
     assert 39.0 <= minute["cgm"].min() < minute["cgm"].max() <= 600.0
+
+
+def test_of_several_seeds_that_with_the_least_validation_error_counts():
+    from studies.glucose import evaluate
+
+    numbers = np.repeat(np.arange(1, 11), 3)
+    frame = pd.DataFrame({"condition": "adults", "number": numbers, "day": 0, "target": 1.0})
+    frame["group"] = frame["task"] = frame["number"].astype(str)
+    frame["order"] = np.tile([1, 2, 3], 10)
+    by_fold = {}
+    for fold in range(evaluate.FOLDS):
+        train, test = evaluate.parts(frame, fold, 1)
+        assert not set(train["number"]) & set(test["number"])
+        assert len(train) + len(test) == len(frame)
+        guesses = np.stack([np.zeros(len(test)), np.full(len(test), 0.5)])
+        by_fold[fold] = {
+            "rival": {"predictions": np.full((1, len(test)), 3.0), "seconds": 1.0},
+            evaluate.REFERENCE: {"predictions": guesses, "seconds": 3.0, "validation": [0.4, 0.3]},
+        }
+    found = evaluate.summarised(frame, 1, by_fold)
+    adults = found["conditions"]["adults"]
+    assert (adults["tasks"], adults["examples"]) == (10, 30)
+    assert adults["mean"][evaluate.REFERENCE]["2-20"] == pytest.approx(0.5)
+    assert adults["seeds"] == {evaluate.REFERENCE: pytest.approx([1.0, 0.5])}
+    assert adults["paired"]["rival"]["difference"] == pytest.approx(1.5)
+    assert found["seconds"] == {"rival": 1.0, evaluate.REFERENCE: 3.0}
