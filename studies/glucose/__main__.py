@@ -20,11 +20,12 @@ from typing import Any
 import pandas as pd
 
 from studies.glucose.data import CONDITIONS, days_of
+from studies.glucose.derived import ARMS
 from studies.glucose.evaluate import FOLDS, SIZES, derived_of, rivals_of, summarised
 from studies.glucose.show import RESULTS, page
 
 PACKAGES = ("simglucose", "scikit-learn", "river", "scipy", "numpy", "jax")
-KINDS = {"rivals": rivals_of, "derived": derived_of}
+KINDS = ("rivals", "derived")
 
 
 def kept(path: Path, measure: Callable[[], Any]) -> Any:
@@ -47,6 +48,7 @@ def main() -> None:
     parser.add_argument("--fold", type=int, action="append", choices=range(FOLDS))
     parser.add_argument("--size", choices=SIZES, action="append")
     parser.add_argument("--kind", choices=KINDS, action="append")
+    parser.add_argument("--arm", choices=ARMS, action="append", help="of what is derived")
     parser.add_argument("--parts", type=Path, default=Path("glucose-parts"))
     asked = parser.parse_args()
     frame = pd.concat(
@@ -66,7 +68,12 @@ def main() -> None:
                 def keep(name: str, measure: Any, stem: str = f"{kind}-{size}-{fold}") -> Any:
                     return kept(asked.parts / f"{stem}-{name}.pickle", measure)
 
-                found |= KINDS[kind](frame, fold, SIZES[size], keep)
+                chosen = {name: ARMS[name] for name in asked.arm or ARMS}
+                found |= (
+                    rivals_of(frame, fold, SIZES[size], keep)
+                    if kind == "rivals"
+                    else derived_of(frame, fold, SIZES[size], keep, chosen)
+                )
             by_fold[fold] = found
         sizes[size] = by_fold
     if asked.kind:

@@ -7,7 +7,7 @@ of the eight other adults, and the days of both numbers in all groups and condit
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from studies.glucose.data import CONDITIONS, PATIENTS
-from studies.glucose.derived import ARMS, Known, table_of
+from studies.glucose.derived import Arm, Known, table_of
 from studies.glucose.rivals import PROBLEM, RIVALS
 from studies.protocol import error_table, paired
 from studies.series.derived import predict
@@ -64,7 +64,9 @@ def rivals_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
         return {name: keep(name, lambda name=name: one(name)) for name in RIVALS}
 
 
-def derived_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
+def derived_of(
+    frame: pd.DataFrame, fold: int, days: int, keep: Keep, arms: Mapping[str, Arm]
+) -> Found:
     """What each derived learner predicts of the fold's test rows, one a seed."""
     train, test = parts(frame, fold, days)
     table = table_of(train, test, fold)
@@ -72,7 +74,7 @@ def derived_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
     found = {}
 
     def one(name: str) -> dict[str, Any]:
-        learners, seconds = _timed(lambda: ARMS[name](table, fold, known))
+        learners, seconds = _timed(lambda: arms[name](table, fold, known))
         return {
             "predictions": np.array([predict(each, PROBLEM, test) for each in learners]),
             "validation": [each.card["derivation"]["validation_error"] for each in learners],
@@ -80,7 +82,7 @@ def derived_of(frame: pd.DataFrame, fold: int, days: int, keep: Keep) -> Found:
             "learners": learners,
         }
 
-    for name in ARMS:
+    for name in arms:
         found[name] = keep(name, lambda name=name: one(name))
         known[name] = found[name]["learners"]
     return found
