@@ -33,7 +33,7 @@ SPANS = {
 REFERENCE = "derived, matched simulator + table"
 FOLDS = 5
 #: Training days of each adult, by how many there are of all eight.
-SIZES = {"8 days": 1, "24 days": 3}
+SIZES = {"24 days": 3}
 #: Of a predictor on a fold: predictions [seed, row], seconds of processor, and of what is derived
 #: validation errors.
 Found = dict[str, dict[str, Any]]

@@ -36,17 +36,19 @@ def table(found: dict[str, Any], kind: str = "mean") -> str:
     return "\n".join(lines)
 
 
-def conditions(sizes: dict[str, Any]) -> str:
-    """Mean absolute error over examples 2 to 20 by predictor, under each condition and size."""
+def conditions(sizes: dict[str, Any], span: str) -> str:
+    """Mean absolute error over a span of examples by predictor, under each condition and size."""
     columns = [(size, name) for size, found in sizes.items() for name in found["conditions"]]
     first = sizes[columns[0][0]]["conditions"][columns[0][1]]["mean"]
     values = {
-        name: [sizes[size]["conditions"][c]["mean"][name][COLUMN] for size, c in columns]
+        name: [sizes[size]["conditions"][c]["mean"][name][span] for size, c in columns]
         for name in first
     }
     best = [min(column) for column in zip(*values.values(), strict=True)]
     lines = [
-        "| predictor | " + " | ".join(f"{c}; {size}" for size, c in columns) + " |",
+        "| predictor | "
+        + " | ".join(f"{c}; {size}" if len(sizes) > 1 else c for size, c in columns)
+        + " |",
         "| --- " * (len(columns) + 1) + "|",
     ]
     for name in sorted(values, key=lambda name: sum(values[name])):
@@ -60,11 +62,25 @@ def conditions(sizes: dict[str, Any]) -> str:
 
 def page(results: dict[str, Any]) -> str:
     """Every condition at a glance, then those of the training group in full."""
-    parts = [conditions(results["sizes"])]
-    for size, found in results["sizes"].items():
+    sizes = results["sizes"]
+    patients = 2 * len(results["folds"])
+    parts = [
+        f"Mean absolute error, mg/dL, {patients} patients of each group held out "
+        f"({len(results['folds'])} of five folds); whole days:",
+        conditions(sizes, "all"),
+        "The same over examples 2 to 20 of a day:",
+        conditions(sizes, COLUMN),
+    ]
+    for size, found in sizes.items():
         name, own = next(iter(found["conditions"].items()))
-        head = f"### Trained on {size}; {name}: {own['tasks']} days, {own['examples']} examples"
-        parts.append(f"{head}\n\n{table(own)}")
+        took = [f"{who} {seconds:.0f} s" for who, seconds in found["seconds"].items()
+                if who in next(iter(found["conditions"].values()))["seeds"]]  # fmt: skip
+        parts += [
+            f"Trained on {size}; {name}, {own['tasks']} days, {own['examples']} examples; the last "
+            "column is by patient, with a 95 % interval:",
+            table(own),
+            f"Processor time to derive three seeds (the filters: one): {', '.join(took)}.",
+        ]
     return "\n\n".join(parts)
 
 
