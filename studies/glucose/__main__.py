@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from studies.glucose.data import CONDITIONS, days_of
+from studies.glucose.data import CONDITIONS, days_of, sensor_floor
 from studies.glucose.derived import ARMS
 from studies.glucose.evaluate import FOLDS, SIZES, derived_of, rivals_of, summarised
 from studies.glucose.show import RESULTS, page
@@ -82,6 +82,7 @@ def main() -> None:
     results = {
         "folds": list(asked.fold or range(FOLDS)),
         "versions": {package: version(package) for package in PACKAGES},
+        "floor": sensor_floor(),
         "sizes": sizes,
     }
     RESULTS.write_text(json.dumps(results, indent=1) + "\n")

@@ -92,6 +92,23 @@ def simulate(name: str, days: int, seed: int, habits: Habits = USUAL) -> dict[st
     return {"cgm": cgm, "carbs": carbs, "insulin": insulin, "basal": basal, "weight": row["BW"]}
 
 
+def sensor_floor(draws: int = 4000, seed: int = 0) -> float:
+    """The mean absolute error that is left to who knows blood glucose exactly, before and after:
+    the sensor's error at the next reading given the one now, mg/dL, by simulation of its law."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from simglucose.sensor.cgm import CGMSensor
+        from simglucose.sensor.noise_gen import johnson_transform_SU
+
+    law = CGMSensor.withName("Dexcom", seed=seed)._params
+    rng, keep = np.random.default_rng(seed), law["PACF"]
+    now = (keep**2 / (1 - keep**2)) ** 0.5 * rng.normal(size=(draws, 1))
+    for _ in range(STEP // 15):  # it is autoregressive by 15 minutes
+        now = keep * (now + rng.normal(size=(draws, 1000)))
+    error = johnson_transform_SU(law["xi"], law["lambda"], law["gamma"], law["delta"], now)
+    return float(np.abs(error - np.median(error, axis=1, keepdims=True)).mean())
+
+
 def rows(run: dict[str, np.ndarray]) -> pd.DataFrame:
     """Each half hour from the first `BEGIN` on: what is known at its beginning, meals and insulin
     of it, which are announced, and the change of the reading by its end (`target`)."""
