@@ -66,8 +66,9 @@ def page(results: dict[str, Any]) -> str:
     patients = 2 * len(results["folds"])
     parts = [
         f"Mean absolute error, mg/dL, {patients} patients of each group held out "
-        f"({len(results['folds'])} of five folds); whole days. The sensor's own error alone leaves "
-        f"{results['floor']:.1f} (twice that in the third column) to who knows blood glucose exactly:",
+        f"({len(results['folds'])} of five folds); whole days. To who knows blood glucose "
+        f"exactly the sensor's own error leaves {results['floor']:.1f} (twice that in the third "
+        "column):",
         conditions(sizes, "all"),
         "The same over examples 2 to 20 of a day:",
         conditions(sizes, COLUMN),

@@ -138,6 +138,7 @@ def test_a_virtual_patient_eats_and_is_treated():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         minute = data.simulate("adult#001", 1, 1)
+        assert 7.0 < data.sensor_floor(draws=300) < 8.5
     assert minute["carbs"].sum() > 50.0
     assert minute["insulin"].sum() > 2.0
     assert len(rows(minute)) == 48
