@@ -18,9 +18,9 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_page_runs(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        fixedweight, "derive", partial(fixedweight.derive, effort=0.01, seeds=2), raising=False
-    )
+    for name in ("derive", "derive_matched"):
+        little = partial(getattr(fixedweight, name), effort=0.01, seeds=2)
+        monkeypatch.setattr(fixedweight, name, little, raising=False)
     scope = {}
     exec("import jax, jax.numpy as jnp", scope)
     for block in re.findall(r"```python\n(.*?)```", page.read_text(), flags=re.DOTALL):
@@ -81,6 +81,13 @@ def test_the_times_at_use_are_those_stored():
     stored = (ROOT / "benchmarks" / "at_use.txt").read_text()
     page = (ROOT / "docs" / "real-problems.md").read_text()
     assert block(page, "benchmarks.at_use") == stored.strip()
+
+
+def test_the_tables_of_the_virtual_patients_are_those_of_their_stored_results():
+    from studies.glucose.show import RESULTS, page
+
+    written = (ROOT / "docs" / "glucose.md").read_text()
+    assert block(written, "studies.glucose") == page(json.loads(RESULTS.read_text())).strip()
 
 
 def test_table_1_is_that_of_the_stored_results():

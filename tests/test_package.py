@@ -17,8 +17,8 @@ Alternating Elman FullyRecurrent GRU Gaussian Jordan LSTM PreviousError Quantile
     Boolean CompiledEstimator Family FamilyError FixedWeightError InputError LSTM1997 Late Learner
     LearnerFileError
     Missing MissingExtraError Network NetworkError Noisy OnlineEstimator Quadratic Recurring
-    Relatives Schedule Semilinear Simulator Stage Switching Table derive derive_related
-    derive_seeds evaluate load read_table simulated
+    Matched Relatives Schedule Semilinear Simulator Stage Switching Table derive derive_related
+    derive_seeds derive_matched evaluate load read_table simulated
 """
 """A change here is a change to what users may import: say so in the commit."""
 

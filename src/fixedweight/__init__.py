@@ -51,7 +51,7 @@ if TYPE_CHECKING:
         read_table,
         simulated,
     )
-    from fixedweight.relatives import Relatives, derive_related
+    from fixedweight.relatives import Matched, Relatives, derive_matched, derive_related
     from fixedweight.training import Schedule, Stage, derive, derive_seeds
 
 _LATER = {
@@ -71,7 +71,7 @@ _LATER = {
         "read_table",
         "simulated",
     ),
-    "fixedweight.relatives": ("Relatives", "derive_related"),
+    "fixedweight.relatives": ("Relatives", "Matched", "derive_related", "derive_matched"),
     "fixedweight.training": ("Schedule", "Stage", "derive", "derive_seeds"),
 }
 
@@ -93,6 +93,7 @@ __all__ = [
     "Late",
     "Learner",
     "LearnerFileError",
+    "Matched",
     "Missing",
     "MissingExtraError",
     "Network",
@@ -112,6 +113,7 @@ __all__ = [
     "Switching",
     "Table",
     "derive",
+    "derive_matched",
     "derive_related",
     "derive_seeds",
     "evaluate",

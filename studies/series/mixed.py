@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -48,12 +50,22 @@ def walked(
 def mixed(
     problem: Problem, train: pd.DataFrame, test: pd.DataFrame, *, degree: int, walk: bool
 ) -> np.ndarray:
-    """Empirical Bayes on powers of the first input: prior by expectation maximisation, the share
-    of drift and the noise that goes with it by the likelihood of the training tasks."""
+    """Empirical Bayes on powers of the first input."""
+    return online(train, test, lambda frame: features(problem, train, frame, degree), walk)
+
+
+def online(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    features: Callable[[pd.DataFrame], np.ndarray],
+    walk: bool,
+) -> np.ndarray:
+    """Empirical Bayes, linear in `features` [row, feature]: prior by expectation maximisation, the
+    share of drift and the noise that goes with it by the likelihood of the training tasks."""
     centre, spread = train["target"].mean(), train["target"].std()
 
     def tasks(frame: pd.DataFrame) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        f = features(problem, train, frame, degree)
+        f = features(frame)
         y = ((frame["target"] - centre) / spread).to_numpy()
         return [(at, f[at], y[at]) for at, _ in series(frame, "task")]
 

@@ -21,6 +21,7 @@ from studies.series.domain import MODELS, map_predictions
 from studies.series.mixed import mixed
 
 Rival = Callable[[Problem, pd.DataFrame, pd.DataFrame], np.ndarray]
+Axis = Callable[[pd.DataFrame], np.ndarray]
 SHRINKAGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # examples of no bias
 
 
@@ -110,8 +111,6 @@ def boosting_history(problem: Problem, train: pd.DataFrame, test: pd.DataFrame) 
 def gaussian_process(problem: Problem, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     """A Gaussian process along the first input, on residuals of pooled boosting; the input as it
     is or in logarithms, as is more likely for the training tasks."""
-    spread = float(train["target"].std())
-    rest = _held_out(problem, train) / spread
     low, unit = train[problem.inputs[0]].min(), train[problem.inputs[0]].std()
 
     def plain(rows: pd.DataFrame) -> np.ndarray:
@@ -120,8 +119,17 @@ def gaussian_process(problem: Problem, train: pd.DataFrame, test: pd.DataFrame) 
     def logs(rows: pd.DataFrame) -> np.ndarray:
         return 3.0 * np.log1p(np.maximum(plain(rows), 0.0))
 
+    return process_along((plain, logs), problem, train, test)
+
+
+def process_along(
+    axes: tuple[Axis, ...], problem: Problem, train: pd.DataFrame, test: pd.DataFrame
+) -> np.ndarray:
+    """The same along the one of `axes` that is likeliest for the training tasks."""
+    spread = float(train["target"].std())
+    rest = _held_out(problem, train) / spread
     found = []
-    for axis in (plain, logs):
+    for axis in axes:
         theta, cost = fit_process([(axis(rows), rest[at]) for at, rows in series(train, "task")])
         found.append((cost, axis, theta))
     _, axis, theta = min(found, key=lambda item: item[0])
@@ -133,8 +141,8 @@ def gaussian_process(problem: Problem, train: pd.DataFrame, test: pd.DataFrame) 
     return predictions
 
 
-def _streamed(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, make) -> np.ndarray:
-    """A River model a task, new each time; the mean first target before it has seen any."""
+def streamed(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, make) -> np.ndarray:
+    """A River model a task, as `make` makes it; the mean first target before any is seen."""
     predictions = np.empty(len(test))
     for at, rows in series(test, "task"):
         model = make()
@@ -147,7 +155,7 @@ def _streamed(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, make) -
 
 def river_linear(problem: Problem, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     """River's scaled linear regression, started anew for each task."""
-    return _streamed(
+    return streamed(
         *(problem, train, test),
         lambda: compose.Pipeline(preprocessing.StandardScaler(), linear_model.LinearRegression()),
     )
@@ -155,7 +163,7 @@ def river_linear(problem: Problem, train: pd.DataFrame, test: pd.DataFrame) -> n
 
 def river_forest(problem: Problem, train: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     """River's adaptive random forest, started anew for each task."""
-    return _streamed(
+    return streamed(
         *(problem, train, test),
         lambda: forest.ARFRegressor(n_models=10, leaf_prediction="mean", seed=0),
     )

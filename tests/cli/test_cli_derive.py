@@ -42,6 +42,12 @@ def draw(key):
 
 
 waves = Simulator(draw, lambda task, x: task[0] * jnp.sin(3 * x[0] + task[1]), length=16)
+doses = Simulator(
+    draw,
+    lambda task, x: task[0] * x[0] + 3.0,
+    inputs=lambda key, task, length: 5.0 + 2.0 * jax.random.normal(key, (length, 1)),
+    length=12,
+)
 pairs = Simulator(draw, lambda task, x: task * x, length=16)
 broken = Simulator(draw, lambda task, x: task[0] * nothing, length=16)
 number = 3
@@ -303,6 +309,26 @@ def test_a_simulator_in_numpy(tmp_path, command, small, unchecked):
     assert learner.card["family"] == {"family": "drawn", "tasks": 40, "seed": 0}
 
 
+def test_a_simulator_and_a_table(tmp_path, command, small, unchecked):
+    (tmp_path / "mine.py").write_text(FAMILIES)
+    drawn_table().to_csv(tmp_path / "rows.csv", index=False)
+    table = ("--table", "rows.csv", "--task", "who", "--target", "effect", "--order", "day")
+    both = (*table, "--columns", "dose [mg]", "--simulator", "mine.py:doses", *TINY)
+    code, _, err = command("derive", *both, "--noise", "0.1")
+    assert code == 1
+    assert "put them on the simulator" in err
+    code, out, err = command("derive", *both)
+    assert (code, err) == (0, "")
+    assert sorted(os.listdir(tmp_path)) == ["mine.py", "rows.csv", "rows.png", "rows.safetensors"]
+    learner = Learner.load("rows.safetensors")
+    assert learner.input_names == ("dose [mg]",)
+    run = learner.card["derivation"]
+    first = run["on_simulator"]["validation_error"]
+    assert run["validation_error"] <= first
+    assert f"{first:.3g} after the simulator" in out
+    assert "dose [mg]" in command("show", "rows.safetensors")[1]
+
+
 @pytest.mark.parametrize("name", ["waves", "make", "Lines"])
 def test_a_simulator_may_be_a_family_or_make_one(tmp_path, name):
     (tmp_path / "mine.py").write_text(FAMILIES)
@@ -427,7 +453,7 @@ def test_what_makes_no_sense_is_refused_before_training(
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_out_of_range_is_refused(command, untrained, seed):
     code, _, err = command("derive", "boolean", "--seed", seed)
-    assert code == 2
+    assert code == 1
     assert "--seed" in err
 
 

@@ -11,8 +11,15 @@ from rich.progress import BarColumn, Progress, TextColumn
 from fixedweight.cli.console import console, print_card
 from fixedweight.errors import InputError, require
 
+TRAINED = {
+    "network", "cells", "block_size", "hidden", "second", "gate_sources", "supplement",
+    "presentation", "spread", "gradient", "effort", "learning_rate", "seeds",
+}  # fmt: skip
+"""Options of networks and of their training: any of them on a table's own asks for a network."""
+
 
 def derive(
+    context: typer.Context,
     family: Annotated[
         str | None,
         typer.Argument(
@@ -104,7 +111,9 @@ def derive(
     """Derive a learner for a family of problems and judge it; Ctrl-C stops early, kept and usable.
 
     A --table alone is learned from by filters fitted to its tasks, few being enough; any option of
-    networks or of their training derives one of those instead.
+    networks or of their training derives one of those instead. With a --simulator beside it, which
+    has the table's columns, a network learns the simulated tasks that look like the table's, then
+    the table's own.
 
     Writes the learner (.safetensors), a figure (.png) beside it, and, until done, a checkpoint from
     which the same command resumes.
@@ -112,27 +121,30 @@ def derive(
     require("jax", "train")
     from fixedweight.cli import choose
     from fixedweight.families import Simulated, Table, read_table
+    from fixedweight.relatives import Matched, derive_matched, derive_related, explained
     from fixedweight.training import default_schedule
     from fixedweight.training import derive as train
 
-    if sum(source is not None for source in (family, simulator, table)) != 1:
+    if (family is None) == (simulator is None and table is None):
         raise InputError(
-            "Expected one source of tasks: a family's name, --simulator or --table. "
-            "Try: fixedweight derive boolean"
+            "Expected one source of tasks: a family's name, --simulator, --table, or a table and a "
+            "simulator of it. Try: fixedweight derive boolean"
         )
     if tasks is not None and simulator is None:
         raise InputError("Expected --tasks with --simulator alone.")
-    if family is not None:
-        base = choose.named_family(family, inputs, examples, scale)
-    elif simulator is not None:
-        base = choose.simulator(simulator, tasks, seed)
-        if isinstance(base, Simulated):
-            console.print(f"{len(base.tasks)} tasks simulated in {base.seconds:.0f} s", style="dim")
-    else:
+    mine = choose.simulator(simulator, tasks, seed) if simulator is not None else None
+    if isinstance(mine, Simulated):
+        console.print(f"{len(mine.tasks)} tasks simulated in {mine.seconds:.0f} s", style="dim")
+    if table is not None:
         if task is None or target is None:
             raise InputError("Expected --task COLUMN and --target COLUMN with --table.")
         names = [name.strip() for name in columns.split(",")] if columns else None
-        base = read_table(table, task=task, target=target, inputs=names, order=order, seed=seed)
+        rows = read_table(table, task=task, target=target, inputs=names, order=order, seed=seed)
+        base = rows if mine is None else Matched(rows, mine, seed=seed)
+    elif mine is not None:
+        base = mine
+    else:
+        base = choose.named_family(str(family), inputs, examples, scale)
     chosen = choose.under_conditions(
         base,
         regime=regime,
@@ -143,20 +155,17 @@ def derive(
         missing=missing,
         late=late,
     )
+    if isinstance(base, Matched) and chosen is not base:
+        raise InputError(
+            "Expected no conditions on a table beside a simulator: put them on the simulator, as "
+            "in fixedweight.Noisy(simulator, sd=0.1)."
+        )
     path = out or Path(f"{table.stem if table else chosen.name}.safetensors")
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
-    sizes = (network, cells, block_size, hidden, second, learning_rate, spread)
-    usual = (gate_sources, supplement, presentation, gradient, effort, seeds)
-    if (
-        table is not None
-        and isinstance(chosen, Table)
-        and all(size is None for size in sizes)
-        and usual == (True, "target", "vector", "bptt", 1.0, 4)
-    ):
-        from fixedweight.relatives import derive_related, explained
-
+    asked = {name for name in context.params if _given(context, name)}
+    if table is not None and isinstance(chosen, Table) and not asked & TRAINED:
         console.print("fitting filters to the tasks ...", style="dim")
         learner = derive_related(chosen, seed=seed)
         for line in explained(learner.card):
@@ -189,23 +198,36 @@ def derive(
         console.print(f"resuming from {checkpoint}", style="dim")
     try:
         with _Display(None if spread else _floor(chosen, seed)) as display:
-            learner = train(
-                chosen,
-                chosen_network,
-                gradient=gradient,
-                schedule=schedule,
-                effort=effort,
-                seeds=seeds,
-                seed=seed,
-                checkpoint=checkpoint,
-                on_progress=display.show,
-            )
+            settings = {
+                "gradient": gradient,
+                "schedule": schedule,
+                "effort": effort,
+                "seeds": seeds,
+                "seed": seed,
+                "checkpoint": checkpoint,
+                "on_progress": display.show,
+            }
+            if isinstance(chosen, Matched):
+                learner = derive_matched(chosen, chosen_network, **settings)
+            else:
+                learner = train(chosen, chosen_network, **settings)
     except KeyboardInterrupt:
         console.print("stopped before the first results: nothing to keep yet", style="yellow")
         raise typer.Exit(130) from None
-    if learner.card["derivation"]["stopped_early"]:
+    run = learner.card["derivation"]
+    if first := run.get("on_simulator"):
+        console.print(
+            f"error on validation tasks: {first['validation_error']:.3g} after the simulator, "
+            f"{run['validation_error']:.3g} after the table"
+        )
+    if run["stopped_early"]:
         console.print(f"stopped early; the same command goes on from {checkpoint}", style="yellow")
     _keep(learner, chosen, seed, path)
+
+
+def _given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
 
 
 def _keep(learner: Any, family: Any, seed: int, path: Path) -> None:

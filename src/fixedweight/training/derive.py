@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from fixedweight.errors import InputError, NetworkError
-from fixedweight.families import Stream, TaskFamily, check_family
+from fixedweight.families import Stream, Table, TaskFamily, check_family, innermost
 from fixedweight.gradients import Gradient, gradient_for
 from fixedweight.learner import Learner
 from fixedweight.networks import (
@@ -41,6 +41,8 @@ from fixedweight.training.schedule import Schedule, Stage, default_schedule
 CHUNK = 4_000_000
 """Example-steps, over all seeds, between two looks at the validation error."""
 MOST_CHUNK_DRAWS = 500
+FROM_TABLE = 25
+"""The same where tasks to choose by are a table's: few tasks are soon known by heart."""
 VALIDATION_STREAMS = 256
 CALIBRATION = 0xCA11
 """Folded into the seed for the streams on which intervals are calibrated."""
@@ -194,6 +196,8 @@ class _Run:
         self.family, self.network, self.schedule = family.part("train"), network, schedule
         self.gradient = gradient
         self.seeds, self.path = seeds, path
+        few = isinstance(innermost(family.part("validation")), Table)
+        self.most = min(FROM_TABLE, MOST_CHUNK_DRAWS) if few else MOST_CHUNK_DRAWS
         self.scaling = family.scaling()
         self.optimizer = make_optimizer(schedule)
         self.plain = schedule.rates[0] if schedule.plain_descent else None
@@ -270,7 +274,7 @@ class _Run:
         rows = np.asarray(self.rows)
         keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self.keys[rows], number)
         first = (self.done - begin) // stage.windows
-        for draws in _chunks(stage, len(rows), first):
+        for draws in _chunks(stage, len(rows), first, self.most):
             started = time.monotonic()
             state, loss = advance(self.state, keys, first, draws)
             self.state, error = self.validate(state)
@@ -337,10 +341,10 @@ def validation_stream(family: TaskFamily, key: PRNGKeyArray) -> Stream:
     return jax.jit(draw)(key)
 
 
-def _chunks(stage: Stage, seeds: int, first: int) -> Iterator[int]:
+def _chunks(stage: Stage, seeds: int, first: int, most: int) -> Iterator[int]:
     """Draws per chunk, from draw `first` on; the cuts do not depend on where a run began."""
     cost = seeds * stage.batch * stage.length * stage.windows
-    size = max(1, min(MOST_CHUNK_DRAWS, CHUNK // cost))
+    size = max(1, min(most, CHUNK // cost))
     draws = -(-stage.updates // stage.windows)
     while first < draws:
         yield min(size, draws - first)
