@@ -11,26 +11,23 @@ import numpy as np
 
 from fixedweight.kernels.emit import Constants, Function, Stores, location
 from fixedweight.kernels.lower import NotCompiled, Outer, lower
-from fixedweight.kernels.program import LANE, UNIFORM, Map, Program, Sum, closure
+from fixedweight.kernels.program import LANE, UNIFORM, Map, Program, Statement, Sum, closure
 
 CHEAP = {"add", "sub", "mul", "neg", "select", "copy", "max", "min", "abs", "square",
          "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}  # fmt: skip
 """Operations done again on the way back rather than remembered."""
 
-ROWS, COLUMNS = 4, 6
-"""The tile of the outer products, as in runtime.c."""
-
-Shape = tuple[int, ...]
+Sizes = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Leaves:
     """The shapes of a step's arrays for one stream, in the order of their pytrees' leaves."""
 
-    params: tuple[Shape, ...]
-    state: tuple[Shape, ...]
-    inputs: tuple[Shape, ...]
-    outputs: tuple[Shape, ...]
+    params: tuple[Sizes, ...]
+    state: tuple[Sizes, ...]
+    inputs: tuple[Sizes, ...]
+    outputs: tuple[Sizes, ...]
 
 
 Step = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], tuple[list[Any], list[Any]]]
@@ -48,13 +45,35 @@ class Source:
     """Evaluations of tanh, exp and the like, by name."""
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How a kernel lies in the machine's registers."""
+
+    width: int
+    """Streams to a vector."""
+    vectors: int = 1
+    """Vectors that go through a step side by side, and read each weight once."""
+    registers: int = 32
+    """Vectors that the processor holds."""
+
+    @property
+    def sums(self) -> int:
+        """Sums of one vector kept in registers at once."""
+        return (12 if self.registers < 32 else 24) // self.vectors
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of the outer products that are kept in registers."""
+        return (2, 6) if self.registers < 32 else (4, 6)
+
+
 Pull = Literal["nothing", "params", "inputs"]
 """How far a pullback goes: nowhere, to the parameters and the state before, or to the inputs too.
 """
 
 
-def generate(step: Step, leaves: Leaves, width: int, pull: Pull) -> Source:
-    """C for the step with `width` streams to a vector.
+def generate(step: Step, leaves: Leaves, shape: Shape, pull: Pull) -> Source:
+    """C for the step.
 
     Raises:
         NotCompiled: the step uses something that kernels do not know, named in the message.
@@ -89,7 +108,7 @@ def generate(step: Step, leaves: Leaves, width: int, pull: Pull) -> Source:
     if pull == "params":
         d_inputs = []
     return _Assembly(
-        program, leaves, width, args, args[3] + args[4], new_state, outputs, d_params, d_state,
+        program, leaves, shape, args, args[3] + args[4], new_state, outputs, d_params, d_state,
         d_inputs,
     ).source  # fmt: skip
 
@@ -102,10 +121,10 @@ class _Assembly:
     """Assembles the functions of one kernel around a shared set of places."""
 
     def __init__(
-        self, program: Program, leaves: Leaves, width: int, args: Any, cotangents: Any,
+        self, program: Program, leaves: Leaves, shape: Shape, args: Any, cotangents: Any,
         new_state: Any, outputs: Any, d_params: Any, d_state: Any, d_inputs: Any,
     ) -> None:  # fmt: skip
-        self.program, self.leaves, self.width = program, leaves, width
+        self.program, self.leaves, self.shape = program, leaves, shape
         self.constants = Constants()
         self.jobs: list[tuple[int, int, int, int, np.ndarray]] = []
         self.records = 0
@@ -130,8 +149,15 @@ class _Assembly:
         # uniform values, computed once a call
         where = np.full(size, -1, dtype=np.int64)
         where[params] = location("P", np.arange(params.size))
+
+        def function(made: list[Statement], stores: Stores) -> Function:
+            return Function(
+                program, made, where, stores, self.constants, side_by_side=True,
+                most_sums=shape.sums,
+            )  # fmt: skip
+
         computed = _join([s.out for s in uniform])
-        prologue = Function(program, uniform, where, Stores.of((computed, "U")), self.constants)
+        prologue = function(uniform, Stores.of((computed, "U")))
         where[computed] = location("U", np.arange(computed.size))
         where[inputs] = location("X", np.arange(inputs.size))
         where[state] = location("S", np.arange(state.size))
@@ -151,10 +177,9 @@ class _Assembly:
 
         results = (new, "N"), (out, "DY")
         plain, _ = closure(front, _join([new, out]), size)
-        forward = Function(program, plain, where, Stores.of(*results), self.constants)
+        forward = function(plain, Stores.of(*results))
         taping, _ = closure(front, _join([new, out, tape]), size)
-        stores = Stores.of(*results, (tape, "T"))
-        taped = Function(program, taping, where, stores, self.constants)
+        taped = function(taping, Stores.of(*results, (tape, "T")))
 
         moved = remembered[new] & (where[new] < 0)
         where[new[moved]] = location("N", np.flatnonzero(moved))
@@ -164,10 +189,10 @@ class _Assembly:
         self.record.add(d_old, "DS")
         self.record.add(d_in, "DX")
         self.record.add(direct, "A")
-        pulled = Function(program, backward, where, self.record, self.constants)
+        pulled = function(backward, self.record)
 
         self.sizes = {
-            "WIDTH": width, "NP": params.size, "NU": computed.size, "NX": inputs.size,
+            "WIDTH": shape.width, "VECTORS": shape.vectors, "NP": params.size, "NU": computed.size, "NX": inputs.size,
             "NS": state.size, "NY": out.size, "NT": tape.size, "NR": self.records,
             "NA": direct.size,
             "NM": max(f.scratch for f in (prologue, forward, taped, pulled)),
@@ -221,14 +246,14 @@ class _Assembly:
         columns, column = np.unique(b, return_inverse=True)
         if a.size < 0.7 * rows.size * columns.size:
             return False
-        if padded(columns.size, rows.size) < padded(rows.size, columns.size):
+        if self.padded(columns.size, rows.size) < self.padded(rows.size, columns.size):
             rows, columns, row, column = columns, rows, column, row
         table = np.full((rows.size, columns.size), -1)
         if len(set(zip(row.tolist(), column.tolist(), strict=True))) < a.size:
             return False
         table[row, column] = owner
         offsets = []
-        for ids, tile in ((rows, ROWS), (columns, COLUMNS)):
+        for ids, tile in zip((rows, columns), self.shape.tile, strict=True):
             lanes = ids.copy()
             fixed = program.kind(ids) != LANE
             if fixed.any():  # the record holds lanes only
@@ -240,6 +265,11 @@ class _Assembly:
         self.jobs.append((offsets[0], rows.size, offsets[1], columns.size, table))
         return True
 
+    def padded(self, rows: int, columns: int) -> int:
+        """Numbers of an outer product in whole tiles."""
+        tall, wide = self.shape.tile
+        return -(-rows // tall) * tall * (-(-columns // wide) * wide)
+
     def _assemble(
         self, prologue: Function, forward: Function, taped: Function, pulled: Function,
         owners: np.ndarray,
@@ -248,7 +278,7 @@ class _Assembly:
         lines = [f"#define {name} {value}" for name, value in self.sizes.items()]
         lines.append((runtime / "vector.h").read_text())
         lines.append(_table("float", "K", self.constants.values, "{!r}f"))
-        const, lanes = "const float *restrict", "V *restrict"
+        const, lanes = "const float *restrict", "L *restrict"
         head = f"{const} P, {const} U, const {lanes} X, const {lanes} S, {lanes} N, {lanes} M"
         lines += [
             f"static void prologue({const} P, float *restrict U, {lanes} M) {{\n"
@@ -263,13 +293,12 @@ class _Assembly:
         acc, jobs, owner_of = 0, [], []
         for row, rows, column, columns, table in self.jobs:
             jobs.append(f"{{{row}, {rows}, {column}, {columns}, {acc}, {len(owner_of)}}}")
-            acc += padded(rows, columns)
+            acc += self.padded(rows, columns)
             owner_of += table.reshape(-1).tolist()
         lines += [
             f"#define NJ {len(jobs)}",
             f"#define NG {acc}",
-            f"#define ROWS {ROWS}",
-            f"#define COLUMNS {COLUMNS}",
+            "#define ROWS {}\n#define COLUMNS {}".format(*self.shape.tile),
             "struct job { int row, rows, column, columns, sum, owner; };",
             f"static const struct job jobs[] = {{{', '.join(jobs) or '{0}'}}};",
             _table("int", "owner_of", owner_of, "{}"),
@@ -283,10 +312,6 @@ class _Assembly:
         lines.append((runtime / "sequence.h").read_text())
         lines.append((runtime / "xla.h").read_text())
         return "\n".join(lines)
-
-
-def padded(rows: int, columns: int) -> int:
-    return -(-rows // ROWS) * ROWS * (-(-columns // COLUMNS) * COLUMNS)
 
 
 def _table(kind: str, name: str, values: Sequence[Any], form: str) -> str:
