@@ -1,8 +1,8 @@
 """Fused kernels against XLA's scan and torch.nn.LSTM, forward and backward, side by side.
 
     python -m benchmarks.fused > benchmarks/fused.txt      all parts, some minutes
-    python -m benchmarks.fused net seeds    some of: net cells batch length seeds roofline compile
-                                            online
+    python -m benchmarks.fused net seeds    some of: net cells sizes batch length seeds roofline
+                                            compile online
 
 Every contender does the same work in turn in the same rounds, on all cores, warmed up; a line gives
 the median over rounds with the lowest and highest. torch and Keras are used if they are installed
@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -28,7 +28,7 @@ import numpy as np
 from fixedweight.families import Semilinear
 from fixedweight.gradients import bptt, traces1997
 from fixedweight.kernels import build, call
-from fixedweight.networks import LSTM1997, NETWORKS, Network, initial_state
+from fixedweight.networks import LSTM, LSTM1997, NETWORKS, Network, initial_state
 from fixedweight.training import fit_network, online_descent
 from fixedweight.training.loop import init_seeds, make_advance, make_optimizer
 
@@ -147,8 +147,11 @@ def keras_lstm(units: int, batch: int, length: int) -> Work | None:
 
 def compare(
     label: str, network: Network, batch: int, length: int, units: int = 0, *, all: bool = False
-) -> None:
+) -> dict[str, float]:
     """One line: the kernel's rate, and how many times faster it is than the others.
+
+    Returns:
+        Seconds a call by contender.
 
     Args:
         units: of torch's LSTM beside it; 0 for none.
@@ -168,6 +171,21 @@ def compare(
     rate = spread([batch * length / t / 1e6 for t in times["kernel"]])
     others = ", ".join(f"{ratio(times, name)} x {name}" for name in times if name != "kernel")
     print(f"{label}: {rate} M/s, {others}", flush=True)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def growth(axis: str, sizes: Sequence[int], times: Sequence[dict[str, float]]) -> None:
+    """One line: how seconds a call grow along an axis, by contender: as a power of the size over
+    the whole axis, and as a fixed part and a part for each, by least squares of relative errors."""
+    x = np.array(sizes, float)
+    fits = []
+    for name in times[0]:
+        y = np.array([each[name] for each in times])
+        power = np.polyfit(np.log(x), np.log(y), 1)[0]
+        by_one, fixed = np.polyfit(x, y, 1, w=1 / y)
+        apart = f"{1e6 * fixed:.0f} us and {1e6 * by_one:.3g} us each"
+        fits.append(f"{name} as the power {power:.2f}, or {apart}")
+    print(f"A call grows with the {axis}: {'; '.join(fits)}", flush=True)
 
 
 def net() -> None:
@@ -187,33 +205,49 @@ def cells() -> None:
                 units=units)  # fmt: skip
 
 
+def sizes() -> None:
+    print("\nBy size, the LSTM with forget gate as torch has it, batch 128, length 64")
+    units = (6, 12, 16, 32, 64)
+    growth("units", units, [compare(f"{n} units", LSTM(hidden=n), 128, 64, n) for n in units])
+
+
 def batch() -> None:
     print("\nBy batch, 6 + 6 net, length 128")
-    for size in (1, 4, 16, 64, 256, 1024, 4096):
-        compare(f"batch {size}", LSTM1997(), size, 128, units=12)
+    many = (1, 4, 16, 64, 256, 1024, 4096)
+    growth("batch", many, [compare(f"batch {n}", LSTM1997(), n, 128, units=12) for n in many])
 
 
 def length() -> None:
     print("\nBy length, 6 + 6 net, batch 64")
-    for steps in (16, 64, 256, 1024, 4096):
-        compare(f"length {steps}", LSTM1997(), 64, steps, units=12)
+    steps = (16, 64, 256, 1024, 4096)
+    growth("length", steps, [compare(f"length {n}", LSTM1997(), 64, n, units=12) for n in steps])
 
 
 def seeds() -> None:
     print("\nMany seeds at once: rate per seed-step against one seed's, batch 64, length 128")
     network = LSTM1997()
     single = problem(network, 64, 128)
-    for count in (1, 4, 8, 32, 64):
+    counts, seconds = (1, 4, 8, 32, 64), []
+    for count in counts:
         arguments = problem(network, 64, 128, count)
         times = side_by_side(
             {
                 "together": gradient(network, arguments, kernel=True, seeds=True),
                 "alone": gradient(network, single, kernel=True),
+                "scan": gradient(network, arguments, kernel=False, seeds=True),
             }
         )
+        middle = {name: statistics.median(values) for name, values in times.items()}
+        seconds.append({"kernel": middle["together"], "scan": middle["scan"]})
         shares = [count * a / t for t, a in zip(times["together"], times["alone"], strict=True)]
         rate = spread([count * 64 * 128 / t / 1e6 for t in times["together"]])
-        print(f"{count} seeds: {rate} M/s, {spread(shares, 2)} of the single seed's", flush=True)
+        faster = [b / a for a, b in zip(times["together"], times["scan"], strict=True)]
+        print(
+            f"{count} seeds: {rate} M/s, {spread(shares, 2)} of the single seed's, "
+            f"{spread(faster)} x scan",
+            flush=True,
+        )
+    growth("seeds", counts, seconds)
 
 
 PEAK = """
@@ -354,7 +388,7 @@ def online() -> None:
         print(f"{label}: {each} us for the nine, {ratio(times, 'scan')} x scan", flush=True)
 
 
-PARTS = (net, cells, batch, length, seeds, roofline, compile, online)
+PARTS = (net, cells, sizes, batch, length, seeds, roofline, compile, online)
 
 
 def main() -> None:
