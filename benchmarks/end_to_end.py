@@ -1,6 +1,6 @@
 """Seconds until a row of Table 1 is learned: kernels against the scan, SOAP against Adam.
 
-    python -m benchmarks.end_to_end                             all of it: an hour and more on a core
+    python -m benchmarks.end_to_end                             all of it: an hour on a core
     python -m benchmarks.end_to_end quadratic "scan, SOAP" 0    one run, seed 0: a line of JSON
     python -m benchmarks.end_to_end show < lines                medians of such lines
 

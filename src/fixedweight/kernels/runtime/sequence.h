@@ -37,6 +37,7 @@ static L *carve(char **at, int64_t count) {
 
 static __thread char *arena;
 static __thread size_t arena_size;
+static __thread int64_t arena_segment; /* that it is laid out for */
 
 /* Room that a thread keeps from call to call; 0 if there is no memory. */
 static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
@@ -51,6 +52,7 @@ static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
         arena_size = arena ? size : 0;
         if (!arena) return 0;
         memset(arena, 0, size);
+        arena_segment = 0;
     }
     char *at = arena;
     s->inputs = carve(&at, segment * NX);
@@ -65,7 +67,8 @@ static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
     s->direct = carve(&at, NA);
     s->saved = carve(&at, segments * NS);
     s->uniform = (float *)at;
-    memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(L)); /* its padding is read */
+    if (arena_segment != segment) memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(L)); /* its padding is read */
+    arena_segment = segment;
     return 1;
 }
 
