@@ -4,11 +4,11 @@
     python -m benchmarks.fused net seeds    some of: net cells sizes batch length seeds roofline
                                             compile online
 
-Every contender does the same work in turn in the same rounds, on all cores it is given, warmed up; a
-line gives the median over rounds with the lowest and highest. On one core (`taskset -c 0`) the
+Every contender does the same work in turn in the same rounds, on all cores it is given, warmed up.
+A line gives the median over rounds with the lowest and highest. On one core (`taskset -c 0`) the
 processor's time is counted instead of the clock's: others at work on the machine then matter less.
-torch and Keras are used if they are installed (`pip install torch keras`). M/s: millions of examples
-of a stream per second, forward and backward.
+torch and Keras are used if they are installed (`pip install torch keras`). M/s: millions of
+examples of a stream per second, forward and backward.
 """
 
 import ctypes
@@ -298,7 +298,7 @@ def peaks(function: str) -> tuple[float, float]:
 
 
 def roofline() -> None:
-    print(f"\nShare of what the cores could do at most, batch 256, length 128")
+    print("\nShare of what the cores could do at most, batch 256, length 128")
     for label, network in COMPILED.items():
         arguments = problem(network, 256, 128)
         made: list[call.Kernel] = []
@@ -401,8 +401,8 @@ def main() -> None:
     if unknown:
         sys.exit(f"Expected parts among {', '.join(parts)}, got {', '.join(unknown)}.")
     print(
-        f"{CORES} core{'s' * (CORES > 1)}, {build.widest()} streams to a vector, {platform.machine()}, "
-        f"jax {jax.__version__}, {build.machine().splitlines()[0]}"
+        f"{CORES} core{'s' * (CORES > 1)}, {build.widest()} streams to a vector, "
+        f"{platform.machine()}, jax {jax.__version__}, {build.machine().splitlines()[0]}"
     )
     for name in sys.argv[1:] or parts:
         parts[name]()
