@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fixedweight.kernels.generate import Leaves, Shape, Source, generate
+from fixedweight.kernels.generate import Leaves, Source, Vectors, generate
 from fixedweight.networks import Network, initial_state
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def source(network: Network) -> Source:
         ((network.input_size,), (network.target_size,)),
         ((),),
     )
-    return generate(step, leaves, Shape(1), "params")
+    return generate(step, leaves, Vectors(1), "params")
 
 
 def cuda(text: str, threads: int, unroll: int = 0) -> str:
@@ -60,7 +60,6 @@ def cuda(text: str, threads: int, unroll: int = 0) -> str:
     steps = rest.split(sequence)[0]
     steps = steps.replace("static const ", "static __device__ const ")
     steps = steps.replace("static void ", "static __device__ __forceinline__ void ")
-    steps = steps.replace(".v[v]", "").replace("L *restrict", "V *restrict")
     steps = re.sub(r"(?:const )?V \*restrict T\b", "const Along T", steps)
     steps = re.sub(r"V \*restrict R\b", "const Beside R", steps)
     how = f"unroll {unroll}" if unroll else "unroll"

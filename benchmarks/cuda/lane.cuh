@@ -1,7 +1,5 @@
 /* One stream to a thread: the vector of a kernel's C is here a single number. */
 typedef float V;
-enum { v = 0 };
-#define EACH
 #define restrict __restrict__
 #define INLINE static __device__ __forceinline__
 #define SPLAT(x) (x)

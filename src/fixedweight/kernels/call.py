@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fixedweight.kernels.build import build, registers, widest
-from fixedweight.kernels.generate import Leaves, Pull, Shape, Source, generate
+from fixedweight.kernels.generate import Leaves, Pull, Source, Vectors, generate
 from fixedweight.kernels.lower import NotCompiled
 
 log = logging.getLogger("fixedweight")
@@ -148,9 +148,8 @@ class Kernel:
         else:  # all calls may come to lie side by side; wider, a large state leaves the cache
             width = min(widest(), 8)
         self.to_inputs = pull == "inputs"
-        weights = sum(map(prod, self.leaves.params))
-        shape = Shape(width, _vectors(self.batch, width, weights), registers())
-        self.source = _source(step, trees, self.leaves, shape, pull)
+        vectors = Vectors(width, registers())
+        self.source = _source(step, trees, self.leaves, vectors, pull)
         self.name = _register(self.source.text)
 
     def run(self, params: Sequence[Any], state: Sequence[Any], inputs: Sequence[Any]) -> Any:
@@ -183,25 +182,16 @@ def _spec(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, np.float32)
 
 
-MOST_WEIGHTS_PAIRED = 8192
-"""Measured: two vectors side by side gain a tenth below, and lose as much above."""
-
-
-def _vectors(batch: int, width: int, weights: int) -> int:
-    """Two side by side where all cores have streams for them and few lanes stay empty."""
-    pairs = -(-batch // (2 * width))
-    enough = pairs >= (os.cpu_count() or 1) and 2 * pairs <= 1.1 * -(-batch // width)
-    return 2 if enough and 0 < weights <= MOST_WEIGHTS_PAIRED else 1
-
-
 @functools.lru_cache(maxsize=64)
-def _source(step: Step, trees: tuple[Any, ...], leaves: Leaves, shape: Shape, pull: Pull) -> Source:
+def _source(
+    step: Step, trees: tuple[Any, ...], leaves: Leaves, vectors: Vectors, pull: Pull
+) -> Source:
     def flat(params: Any, state: Any, inputs: Any) -> Any:
         batches = [jnp.expand_dims(x, 0) for x in state], [jnp.expand_dims(x, 0) for x in inputs]
         new, outputs = step(*map(jax.tree.unflatten, trees, (params, *batches)))
         return [x[0] for x in jax.tree.leaves(new)], [x[0] for x in jax.tree.leaves(outputs)]
 
-    return generate(flat, leaves, shape, pull)
+    return generate(flat, leaves, vectors, pull)
 
 
 _LOADED: dict[str, Any] = {}

@@ -1,11 +1,14 @@
 """From statements to a C function over vectors of lanes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from fixedweight.kernels.program import CONSTANT, Map, Program, Statement, Sum
+
+TILE = 12
+"""Sums kept in registers at once; AVX-512 has 32."""
 
 SPACES = ("P", "U", "K", "X", "S", "N", "T", "M", "DN", "DY", "DS", "DX", "R", "A")
 """Arrays of a step by name: parameters, uniforms, constants; inputs, state before and after, tape,
@@ -77,19 +80,9 @@ class Function:
         given: np.ndarray,
         stores: Stores,
         constants: Constants,
-        *,
-        side_by_side: bool = False,
-        most_sums: int = 12,
     ) -> None:
-        """`given`: the place of each id that is there when the function begins, else -1.
-
-        Args:
-            side_by_side: numbers of lanes are VECTORS vectors each, `.v[0]` and on; EACH runs v
-                over them.
-            most_sums: kept in registers at once.
-        """
+        """`given`: the place of each id that is there when the function begins, else -1."""
         self.constants = constants
-        self.side_by_side, self.most_sums = side_by_side, most_sums
         self.kinds = np.asarray(program.kinds, dtype=np.int8)
         self.values = np.asarray(program.values)
         self.where = given.copy()
@@ -238,8 +231,8 @@ class Function:
         out: list[str] = []
         table = np.stack(columns) if columns else np.zeros((0, n), dtype=np.int64)
         for start, shape, strides in nests(table):
-            text = [_fill(line, table[:, start], strides, self.side_by_side) for line in lines]
-            out += _loop(text, shape, self.side_by_side)
+            text = [_fill(line, table[:, start], strides) for line in lines]
+            out += _loop(text, shape)
         return out
 
     def _copies(self) -> list[str]:
@@ -264,8 +257,8 @@ class Function:
             ids = np.array([i for i, _ in chosen])
             table = np.stack([np.array([place for _, place in chosen]), self.column(ids)])
             for start, shape, strides in nests(table):
-                text = _fill(f"{macro}(@0@, @1@);", table[:, start], strides, self.side_by_side)
-                lines += _loop([text], shape, self.side_by_side)
+                text = _fill(f"{macro}(@0@, @1@);", table[:, start], strides)
+                lines += _loop([text], shape)
         return lines
 
     def reduction(self, statement: Sum) -> list[str]:
@@ -291,11 +284,8 @@ class Function:
             if any(np.any(s != s[0]) for s in by_arg):
                 end, by_arg = start + 1, [np.zeros(1, np.int64)] * len(args)
             rows = [arg[start] for arg in args]
-            sums = Sums(
-                statement.op, rows, [int(s[0]) for s in by_arg], int(out[start]), int(stride[0]),
-                self.side_by_side,
-            )  # fmt: skip
-            lines += sums.tiles(end - start, self.most_sums)
+            lines += _tiles(statement.op, rows, [int(s[0]) for s in by_arg],
+                            int(out[start]), int(stride[0]), end - start)  # fmt: skip
             start = end
         return lines
 
@@ -362,137 +352,119 @@ def nests(table: np.ndarray) -> list[tuple[int, tuple[int, int], np.ndarray]]:
     return found
 
 
-def _loop(lines: list[str], shape: tuple[int, int], side_by_side: bool) -> list[str]:
+def _loop(lines: list[str], shape: tuple[int, int]) -> list[str]:
     outer, inner = shape
     head = "{"
     if outer > 1:
         head = f"for (int j = 0; j < {outer}; j++) " + head
     if inner > 1:
         head += f" for (int k = 0; k < {inner}; k++) {{"
-    if side_by_side:
-        head += " EACH {"
-    return [head, *("  " + line for line in lines), "}" + "}" * ((inner > 1) + side_by_side)]
+    return [head, *("  " + line for line in lines), "}" + "}" * (inner > 1)]
 
 
-def _fill(line: str, bases: np.ndarray, strides: np.ndarray, side_by_side: bool) -> str:
+def _fill(line: str, bases: np.ndarray, strides: np.ndarray) -> str:
     """Put array accesses in the place of the numbered marks."""
     parts = line.split("@")
     for p in range(1, len(parts), 2):
         i = int(parts[p])
-        by = [("j", int(strides[i, 0])), ("k", int(strides[i, 1]))]
-        parts[p] = place_text(int(bases[i]), by, side_by_side)
+        parts[p] = place_text(int(bases[i]), [("j", int(strides[i, 0])), ("k", int(strides[i, 1]))])
     return "".join(parts)
 
 
-def place_text(base: int, strides: list[tuple[str, int]], side_by_side: bool = False) -> str:
+def place_text(base: int, strides: list[tuple[str, int]]) -> str:
     """A place and its steps by loop as C."""
     space, offset = SPACES[base >> _SHIFT], base & _OFFSET
     index = str(offset)
     for name, stride in strides:
         if stride:
             index += f" + {name}" if stride == 1 else f" + {name} * {stride}"
-    if space in SCALAR:
-        return f"SPLAT({space}[{index}])"
-    return f"{space}[{index}]" + ".v[v]" * side_by_side
+    return f"{space}[{index}]" if space not in SCALAR else f"SPLAT({space}[{index}])"
 
 
-@dataclass(frozen=True)
-class Sums:
-    """Sums whose terms and results lie in arithmetic progressions."""
+def _tiles(
+    op: str, rows: list[np.ndarray], strides: list[int], out: int, step: int, n: int
+) -> list[str]:
+    """Sums for n results, `TILE` at a time in registers, each source read once a tile."""
+    tiles = -(-n // TILE)
+    size = -(-n // tiles)
+    whole, rest = divmod(n, size)
+    lines = []
+    if whole:
+        lines += _tile(op, rows, strides, out, step, size, whole)
+    if rest:
+        done = whole * size
+        moved = [row + done * s for row, s in zip(rows, strides, strict=True)]
+        lines += _tile(op, moved, strides, out + done * step, step, rest, 1)
+    return lines
 
-    op: str
-    rows: list[np.ndarray]
-    """The places of the first sum's terms, by argument."""
-    strides: list[int]
-    """From one sum's terms to the next's, by argument."""
-    out: int
-    step: int
-    side_by_side: bool
 
-    def tiles(self, n: int, most: int) -> list[str]:
-        """All n sums, at most so many at once in registers, each source read once a tile."""
-        tiles = -(-n // most)
-        size = -(-n // tiles)
-        whole, rest = divmod(n, size)
-        lines = []
-        if whole:
-            lines += self._tile(size, whole)
-        if rest:
-            done = whole * size
-            moved = [row + done * s for row, s in zip(self.rows, self.strides, strict=True)]
-            lines += replace(self, rows=moved, out=self.out + done * self.step)._tile(rest, 1)
-        return lines
+def _tile(
+    op: str, rows: list[np.ndarray], strides: list[int], out: int, step: int, size: int, count: int
+) -> list[str]:
+    lines = [f"for (int j = 0; j < {count}; j++) {{" if count > 1 else "{"]
+    begin = {"sum": "0.0f", "prod": "1.0f", "max": "-INFINITY", "min": "INFINITY"}[op]
+    # few sums: several chains each, so that additions need not wait for one another
+    chains = 4 if size == 1 and op == "sum" else 2 if size <= 4 and op == "sum" else 1
+    names = [f"a{i}" + (f"_{c}" if chains > 1 else "") for i in range(size) for c in range(chains)]
+    lines.append("  V " + ", ".join(f"{name} = SPLAT({begin})" for name in names) + ";")
+    for start, (outer, inner), steps in nests(np.stack(rows)):
+        for o in range(outer):
+            bases = [int(row[start]) + o * int(steps[r, 0]) for r, row in enumerate(rows)]
+            groups = inner // chains
+            if groups:
+                jump = [(int(s), int(s) * chains) for s in steps[:, 1]]
+                body = [
+                    line
+                    for c in range(chains)
+                    for line in _products(
+                        op, [b + c * s for b, (s, _) in zip(bases, jump, strict=True)],
+                        [s for _, s in jump], strides, size, c if chains > 1 else None, count > 1,
+                    )
+                ]  # fmt: skip
+                lines += [f"  for (int k = 0; k < {groups}; k++) {{", *body, "  }"]
+            for left in range(groups * chains, inner):
+                moved = [b + left * int(steps[r, 1]) for r, b in enumerate(bases)]
+                chain = left % chains if chains > 1 else None
+                lines += [
+                    "  {",
+                    *_products(op, moved, [0] * len(rows), strides, size, chain, count > 1),
+                    "  }",
+                ]
+    for i in range(size):
+        total = f"a{i}" if chains == 1 else " + ".join(f"a{i}_{c}" for c in range(chains))
+        place = place_text(out + i * step, [("j", size * step)] if count > 1 else [])
+        lines.append(f"  STORE({place}, {total});")
+    return [*lines, "}"]
 
-    def _tile(self, size: int, count: int) -> list[str]:
-        op, each, v = self.op, "EACH " * self.side_by_side, "[v]" * self.side_by_side
-        lines = [f"for (int j = 0; j < {count}; j++) {{" if count > 1 else "{"]
-        begin = {"sum": "0.0f", "prod": "1.0f", "max": "-INFINITY", "min": "INFINITY"}[op]
-        # few sums: several chains each, so that additions need not wait for one another
-        chains = 4 if size == 1 and op == "sum" else 2 if size <= 4 and op == "sum" else 1
-        names = [
-            f"a{i}" + (f"_{c}" if chains > 1 else "") for i in range(size) for c in range(chains)
-        ]
-        if self.side_by_side:
-            lines.append("  V " + ", ".join(f"{name}[VECTORS]" for name in names) + ";")
-            lines += [f"  EACH {name}[v] = SPLAT({begin});" for name in names]
+
+def _products(
+    op: str, bases: list[int], along: list[int], strides: list[int], size: int, chain: int | None,
+    tiled: bool,
+) -> list[str]:  # fmt: skip
+    lines = []
+    shared = len(bases) == 2 and strides[0] == 0 and size > 1
+
+    def read(r: int, i: int) -> str:
+        return place_text(
+            bases[r] + i * strides[r], [("k", along[r]), ("j", size * strides[r] * tiled)]
+        )
+
+    if shared:
+        lines.append(f"    V s = {read(0, 0)};")
+    for i in range(size):
+        name = f"a{i}" if chain is None else f"a{i}_{chain}"
+        if len(bases) == 2:
+            first = "s" if shared else read(0, i)
+            lines.append(f"    {name} += {first} * {read(1, i)};")
+        elif op == "sum":
+            lines.append(f"    {name} += {read(0, i)};")
+        elif op == "prod":
+            lines.append(f"    {name} *= {read(0, i)};")
         else:
-            lines.append("  V " + ", ".join(f"{name} = SPLAT({begin})" for name in names) + ";")
-        for start, (outer, inner), steps in nests(np.stack(self.rows)):
-            for o in range(outer):
-                bases = [int(r[start]) + o * int(steps[i, 0]) for i, r in enumerate(self.rows)]
-                groups = inner // chains
-                if groups:
-                    jump = [(int(s), int(s) * chains) for s in steps[:, 1]]
-                    body = [
-                        line
-                        for c in range(chains)
-                        for line in self._products(
-                            [b + c * s for b, (s, _) in zip(bases, jump, strict=True)],
-                            [s for _, s in jump], size, c if chains > 1 else None, count > 1,
-                        )
-                    ]  # fmt: skip
-                    lines += [f"  for (int k = 0; k < {groups}; k++) {{", *body, "  }"]
-                for left in range(groups * chains, inner):
-                    moved = [b + left * int(steps[i, 1]) for i, b in enumerate(bases)]
-                    chain = left % chains if chains > 1 else None
-                    none = [0] * len(self.rows)
-                    lines += ["  {", *self._products(moved, none, size, chain, count > 1), "  }"]
-        for i in range(size):
-            total = f"a{i}{v}" if chains == 1 else " + ".join(f"a{i}_{c}{v}" for c in range(chains))
-            by = [("j", size * self.step)] if count > 1 else []
-            place = place_text(self.out + i * self.step, by, self.side_by_side)
-            lines.append(f"  {each}STORE({place}, {total});")
-        return [*lines, "}"]
-
-    def _products(
-        self, bases: list[int], along: list[int], size: int, chain: int | None, tiled: bool
-    ) -> list[str]:
-        op, each, v = self.op, "EACH " * self.side_by_side, "[v]" * self.side_by_side
-        lines = []
-        shared = len(bases) == 2 and self.strides[0] == 0 and size > 1
-
-        def read(r: int, i: int) -> str:
-            by = [("k", along[r]), ("j", size * self.strides[r] * tiled)]
-            return place_text(bases[r] + i * self.strides[r], by, self.side_by_side)
-
-        if shared and self.side_by_side:
-            lines.append(f"    V s[VECTORS]; EACH s[v] = {read(0, 0)};")
-        elif shared:
-            lines.append(f"    V s = {read(0, 0)};")
-        for i in range(size):
-            name = (f"a{i}" if chain is None else f"a{i}_{chain}") + v
-            if len(bases) == 2:
-                first = f"s{v}" if shared else read(0, i)
-                lines.append(f"    {each}{name} += {first} * {read(1, i)};")
-            elif op == "sum":
-                lines.append(f"    {each}{name} += {read(0, i)};")
-            elif op == "prod":
-                lines.append(f"    {each}{name} *= {read(0, i)};")
-            else:
-                lines.append(f"    {each}{name} = {_call(op, [name, read(0, i)])};")
-        if chain is not None and shared:
-            lines = ["    {", *lines, "    }"]
-        return lines
+            lines.append(f"    {name} = {_call(op, [name, read(0, i)])};")
+    if chain is not None and shared:
+        lines = ["    {", *lines, "    }"]
+    return lines
 
 
 _INFIX = {"add": "+", "sub": "-", "mul": "*", "div": "/"}

@@ -11,23 +11,23 @@ import numpy as np
 
 from fixedweight.kernels.emit import Constants, Function, Stores, location
 from fixedweight.kernels.lower import NotCompiled, Outer, lower
-from fixedweight.kernels.program import LANE, UNIFORM, Map, Program, Statement, Sum, closure
+from fixedweight.kernels.program import LANE, UNIFORM, Map, Program, Sum, closure
 
 CHEAP = {"add", "sub", "mul", "neg", "select", "copy", "max", "min", "abs", "square",
          "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}  # fmt: skip
 """Operations done again on the way back rather than remembered."""
 
-Sizes = tuple[int, ...]
+Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Leaves:
     """The shapes of a step's arrays for one stream, in the order of their pytrees' leaves."""
 
-    params: tuple[Sizes, ...]
-    state: tuple[Sizes, ...]
-    inputs: tuple[Sizes, ...]
-    outputs: tuple[Sizes, ...]
+    params: tuple[Shape, ...]
+    state: tuple[Shape, ...]
+    inputs: tuple[Shape, ...]
+    outputs: tuple[Shape, ...]
 
 
 Step = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], tuple[list[Any], list[Any]]]
@@ -46,24 +46,17 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Shape:
-    """How a kernel lies in the machine's registers."""
+class Vectors:
+    """What the processor computes with."""
 
     width: int
     """Streams to a vector."""
-    vectors: int = 1
-    """Vectors that go through a step side by side, and read each weight once."""
     registers: int = 32
-    """Vectors that the processor holds."""
-
-    @property
-    def sums(self) -> int:
-        """Sums of one vector kept in registers at once."""
-        return (12 if self.registers < 32 else 24) // self.vectors
+    """Vectors that it holds."""
 
     @property
     def tile(self) -> tuple[int, int]:
-        """Rows and columns of the outer products that are kept in registers."""
+        """Rows and columns of the outer products whose sums are kept in registers."""
         return (2, 6) if self.registers < 32 else (4, 6)
 
 
@@ -72,7 +65,7 @@ Pull = Literal["nothing", "params", "inputs"]
 """
 
 
-def generate(step: Step, leaves: Leaves, shape: Shape, pull: Pull) -> Source:
+def generate(step: Step, leaves: Leaves, vectors: Vectors, pull: Pull) -> Source:
     """C for the step.
 
     Raises:
@@ -108,7 +101,7 @@ def generate(step: Step, leaves: Leaves, shape: Shape, pull: Pull) -> Source:
     if pull == "params":
         d_inputs = []
     return _Assembly(
-        program, leaves, shape, args, args[3] + args[4], new_state, outputs, d_params, d_state,
+        program, leaves, vectors, args, args[3] + args[4], new_state, outputs, d_params, d_state,
         d_inputs,
     ).source  # fmt: skip
 
@@ -121,10 +114,10 @@ class _Assembly:
     """Assembles the functions of one kernel around a shared set of places."""
 
     def __init__(
-        self, program: Program, leaves: Leaves, shape: Shape, args: Any, cotangents: Any,
+        self, program: Program, leaves: Leaves, vectors: Vectors, args: Any, cotangents: Any,
         new_state: Any, outputs: Any, d_params: Any, d_state: Any, d_inputs: Any,
     ) -> None:  # fmt: skip
-        self.program, self.leaves, self.shape = program, leaves, shape
+        self.program, self.leaves, self.vectors = program, leaves, vectors
         self.constants = Constants()
         self.jobs: list[tuple[int, int, int, int, np.ndarray]] = []
         self.records = 0
@@ -149,15 +142,8 @@ class _Assembly:
         # uniform values, computed once a call
         where = np.full(size, -1, dtype=np.int64)
         where[params] = location("P", np.arange(params.size))
-
-        def function(made: list[Statement], stores: Stores) -> Function:
-            return Function(
-                program, made, where, stores, self.constants, side_by_side=True,
-                most_sums=shape.sums,
-            )  # fmt: skip
-
         computed = _join([s.out for s in uniform])
-        prologue = function(uniform, Stores.of((computed, "U")))
+        prologue = Function(program, uniform, where, Stores.of((computed, "U")), self.constants)
         where[computed] = location("U", np.arange(computed.size))
         where[inputs] = location("X", np.arange(inputs.size))
         where[state] = location("S", np.arange(state.size))
@@ -177,9 +163,10 @@ class _Assembly:
 
         results = (new, "N"), (out, "DY")
         plain, _ = closure(front, _join([new, out]), size)
-        forward = function(plain, Stores.of(*results))
+        forward = Function(program, plain, where, Stores.of(*results), self.constants)
         taping, _ = closure(front, _join([new, out, tape]), size)
-        taped = function(taping, Stores.of(*results, (tape, "T")))
+        stores = Stores.of(*results, (tape, "T"))
+        taped = Function(program, taping, where, stores, self.constants)
 
         moved = remembered[new] & (where[new] < 0)
         where[new[moved]] = location("N", np.flatnonzero(moved))
@@ -189,10 +176,10 @@ class _Assembly:
         self.record.add(d_old, "DS")
         self.record.add(d_in, "DX")
         self.record.add(direct, "A")
-        pulled = function(backward, self.record)
+        pulled = Function(program, backward, where, self.record, self.constants)
 
         self.sizes = {
-            "WIDTH": shape.width, "VECTORS": shape.vectors, "NP": params.size, "NU": computed.size, "NX": inputs.size,
+            "WIDTH": vectors.width, "NP": params.size, "NU": computed.size, "NX": inputs.size,
             "NS": state.size, "NY": out.size, "NT": tape.size, "NR": self.records,
             "NA": direct.size,
             "NM": max(f.scratch for f in (prologue, forward, taped, pulled)),
@@ -253,7 +240,7 @@ class _Assembly:
             return False
         table[row, column] = owner
         offsets = []
-        for ids, tile in zip((rows, columns), self.shape.tile, strict=True):
+        for ids, tile in zip((rows, columns), self.vectors.tile, strict=True):
             lanes = ids.copy()
             fixed = program.kind(ids) != LANE
             if fixed.any():  # the record holds lanes only
@@ -267,7 +254,7 @@ class _Assembly:
 
     def padded(self, rows: int, columns: int) -> int:
         """Numbers of an outer product in whole tiles."""
-        tall, wide = self.shape.tile
+        tall, wide = self.vectors.tile
         return -(-rows // tall) * tall * (-(-columns // wide) * wide)
 
     def _assemble(
@@ -278,7 +265,7 @@ class _Assembly:
         lines = [f"#define {name} {value}" for name, value in self.sizes.items()]
         lines.append((runtime / "vector.h").read_text())
         lines.append(_table("float", "K", self.constants.values, "{!r}f"))
-        const, lanes = "const float *restrict", "L *restrict"
+        const, lanes = "const float *restrict", "V *restrict"
         head = f"{const} P, {const} U, const {lanes} X, const {lanes} S, {lanes} N, {lanes} M"
         lines += [
             f"static void prologue({const} P, float *restrict U, {lanes} M) {{\n"
@@ -298,7 +285,7 @@ class _Assembly:
         lines += [
             f"#define NJ {len(jobs)}",
             f"#define NG {acc}",
-            "#define ROWS {}\n#define COLUMNS {}".format(*self.shape.tile),
+            "#define ROWS {}\n#define COLUMNS {}".format(*self.vectors.tile),
             "struct job { int row, rows, column, columns, sum, owner; };",
             f"static const struct job jobs[] = {{{', '.join(jobs) or '{0}'}}};",
             _table("int", "owner_of", owner_of, "{}"),

@@ -5,21 +5,20 @@
    again with a tape and backward over it. The gradient of a weight matrix is a product over all
    steps: its factors are recorded for BLOCK steps, then multiplied with the sums in registers. */
 
-#define BLOCK (16 / VECTORS) /* so that the records stay in the cache */
+#define BLOCK 16
 #define AT_LEAST(n) ((n) > 0 ? (n) : 1)
 
 struct shape { int64_t populations, batch, length; };
 
 struct scratch {
-    L *inputs, *states, *tape, *memory, *cotangents, *d_states, *d_inputs, *records, *direct, *saved;
-    V *sums;
+    V *inputs, *states, *tape, *memory, *cotangents, *d_states, *d_inputs, *records, *sums, *direct, *saved;
     float *uniform;
 };
 
 /* Examples a segment: so many that the tape stays in the cache, or about the square root of the
    length where that is more. */
 static int64_t segment_length(int64_t length) {
-    int64_t step = (NX + NS + NT) * sizeof(L);
+    int64_t step = (NX + NS + NT) * sizeof(V);
     int64_t fits = TAPE_BYTES / AT_LEAST(step);
     int64_t root = (int64_t)sqrt((double)length) + 1;
     int64_t most = fits > root ? fits : root;
@@ -29,9 +28,9 @@ static int64_t segment_length(int64_t length) {
     return (length + segments - 1) / segments;
 }
 
-static L *carve(char **at, int64_t count) {
-    L *here = (L *)*at;
-    *at += AT_LEAST(count) * sizeof(L);
+static V *carve(char **at, int64_t count) {
+    V *here = (V *)*at;
+    *at += AT_LEAST(count) * sizeof(V);
     return here;
 }
 
@@ -41,11 +40,11 @@ static __thread int64_t arena_segment; /* that it is laid out for */
 
 /* Room that a thread keeps from call to call; 0 if there is no memory. */
 static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
-    int64_t numbers = AT_LEAST(segment * NX) + AT_LEAST((segment + 1) * NS) + AT_LEAST(segment * NT)
+    int64_t vectors = AT_LEAST(segment * NX) + AT_LEAST((segment + 1) * NS) + AT_LEAST(segment * NT)
         + AT_LEAST(NM) + AT_LEAST(segment * NY) + 2 * AT_LEAST(NS) + AT_LEAST(NX)
         + AT_LEAST(BLOCK * NR) + AT_LEAST(NG) + AT_LEAST(NA) + AT_LEAST(segments * NS)
-        + AT_LEAST((NU * 4 + sizeof(L) - 1) / sizeof(L));
-    size_t size = (numbers * sizeof(L) + 4095) / 4096 * 4096;
+        + AT_LEAST((NU * 4 + sizeof(V) - 1) / sizeof(V));
+    size_t size = (vectors * sizeof(V) + 4095) / 4096 * 4096;
     if (arena_size < size) {
         free(arena);
         arena = aligned_alloc(4096, size);
@@ -63,11 +62,11 @@ static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
     s->d_states = carve(&at, 2 * AT_LEAST(NS));
     s->d_inputs = carve(&at, NX);
     s->records = carve(&at, BLOCK * NR);
-    s->sums = (V *)carve(&at, NG);
+    s->sums = carve(&at, NG);
     s->direct = carve(&at, NA);
     s->saved = carve(&at, segments * NS);
     s->uniform = (float *)at;
-    if (arena_segment != segment) memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(L)); /* its padding is read */
+    if (arena_segment != segment) memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(V)); /* its padding is read */
     arena_segment = segment;
     return 1;
 }
@@ -85,37 +84,37 @@ INLINE int64_t lane(int64_t first, int i, int64_t batch) {
 #endif
 
 /* [batch, steps, sizes...] of several arrays to [steps, numbers] of vectors, and back */
-AS_WRITTEN static void gather(L *to, int total, const float *const *from, const int *sizes, int arrays,
+AS_WRITTEN static void gather(V *to, int total, const float *const *from, const int *sizes, int arrays,
                    int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps, int zero) {
     for (int a = 0, at = 0; a < arrays; at += sizes[a++])
-        for (int i = 0; i < LANES; i++) {
+        for (int i = 0; i < WIDTH; i++) {
             int n = sizes[a];
-            float *out = (float *)to + (int64_t)at * LANES + i;
+            float *out = (float *)to + (int64_t)at * WIDTH + i;
             if (zero && first + i >= batch) {
                 for (int64_t t = 0; t < steps; t++)
-                    for (int k = 0; k < n; k++) out[(t * total + k) * LANES] = 0.0f;
+                    for (int k = 0; k < n; k++) out[(t * total + k) * WIDTH] = 0.0f;
                 continue;
             }
             const float *in = from[a] + (lane(first, i, batch) * stride + begin) * n;
             for (int64_t t = 0; t < steps; t++)
-                for (int k = 0; k < n; k++) out[(t * total + k) * LANES] = in[t * n + k];
+                for (int k = 0; k < n; k++) out[(t * total + k) * WIDTH] = in[t * n + k];
         }
 }
 
-AS_WRITTEN static void scatter(const L *from, int total, float *const *to, const int *sizes, int arrays,
+AS_WRITTEN static void scatter(const V *from, int total, float *const *to, const int *sizes, int arrays,
                     int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps) {
     for (int a = 0, at = 0; a < arrays; at += sizes[a++])
-        for (int i = 0; i < LANES && first + i < batch; i++) {
+        for (int i = 0; i < WIDTH && first + i < batch; i++) {
             int n = sizes[a];
-            const float *in = (const float *)from + (int64_t)at * LANES + i;
+            const float *in = (const float *)from + (int64_t)at * WIDTH + i;
             float *out = to[a] + ((first + i) * stride + begin) * n;
             for (int64_t t = 0; t < steps; t++)
-                for (int k = 0; k < n; k++) out[t * n + k] = in[(t * total + k) * LANES];
+                for (int k = 0; k < n; k++) out[t * n + k] = in[(t * total + k) * WIDTH];
         }
 }
 
 /* sums[r][c] += rows[r] columns[c] over steps */
-static void products(const L *restrict records, const struct job *job, int64_t steps, V *restrict sums) {
+static void products(const V *restrict records, const struct job *job, int64_t steps, V *restrict sums) {
     V *restrict at = sums + job->sum;
     for (int r = 0; r < job->rows; r += ROWS)
         for (int c = 0; c < job->columns; c += COLUMNS) {
@@ -124,14 +123,12 @@ static void products(const L *restrict records, const struct job *job, int64_t s
             for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 6
                 for (int j = 0; j < COLUMNS; j++) acc[i][j] = at[i * COLUMNS + j];
-            const L *row = records + job->row + r, *column = records + job->column + c;
+            const V *row = records + job->row + r, *column = records + job->column + c;
             for (int64_t t = 0; t < steps; t++, row += NR, column += NR)
-#pragma GCC unroll 1
-                for (int v = 0; v < VECTORS; v++)
 #pragma GCC unroll 6
-                    for (int j = 0; j < COLUMNS; j++)
+                for (int j = 0; j < COLUMNS; j++)
 #pragma GCC unroll 4
-                        for (int i = 0; i < ROWS; i++) acc[i][j] += row[i].v[v] * column[j].v[v];
+                    for (int i = 0; i < ROWS; i++) acc[i][j] += row[i] * column[j];
 #pragma GCC unroll 4
             for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 6
@@ -161,7 +158,7 @@ static void collect(const struct scratch *s, float *gradient) {
                         if (owner >= 0) gradient[owner] += total(at[i * COLUMNS + k]);
                     }
     }
-    for (int i = 0; i < NA; i++) EACH gradient[direct_owner[i]] += total(s->direct[i].v[v]);
+    for (int i = 0; i < NA; i++) gradient[direct_owner[i]] += total(s->direct[i]);
 }
 
 struct arrays {
@@ -179,7 +176,7 @@ static void go_forward(const struct arrays *a, struct scratch *s, struct shape s
         for (int64_t t = 0; t < steps; t++)
             forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * NS,
                     s->states + ((t + 1) % 2) * NS, s->memory, s->cotangents + t * NY);
-        if (steps % 2) memcpy(s->states, s->states + NS, NS * sizeof(L));
+        if (steps % 2) memcpy(s->states, s->states + NS, NS * sizeof(V));
         scatter(s->cotangents, NY, a->outputs, outputs_sizes, N_OUTPUTS, first, shape.batch, shape.length, begin, steps);
     }
     scatter(s->states, NS, a->new_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1);
@@ -190,19 +187,19 @@ static void go_back(const struct arrays *a, struct scratch *s, struct shape shap
     gather(s->saved, NS, a->state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1, 0);
     for (int64_t g = 0; g + 1 < segments; g++) {
         gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, g * segment, segment, 0);
-        memcpy(s->states, s->saved + g * NS, NS * sizeof(L));
+        memcpy(s->states, s->saved + g * NS, NS * sizeof(V));
         for (int64_t t = 0; t < segment; t++)
             forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * NS,
                     s->states + ((t + 1) % 2) * NS, s->memory, s->cotangents);
-        memcpy(s->saved + (g + 1) * NS, s->states + (segment % 2) * NS, NS * sizeof(L));
+        memcpy(s->saved + (g + 1) * NS, s->states + (segment % 2) * NS, NS * sizeof(V));
     }
-    L *after = s->d_states, *before = s->d_states + AT_LEAST(NS);
+    V *after = s->d_states, *before = s->d_states + AT_LEAST(NS);
     gather(after, NS, a->d_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1, 1);
     for (int64_t g = segments - 1; g >= 0; g--) {
         int64_t begin = g * segment;
         int64_t steps = shape.length - begin < segment ? shape.length - begin : segment;
         gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin, steps, 0);
-        memcpy(s->states, s->saved + g * NS, NS * sizeof(L));
+        memcpy(s->states, s->saved + g * NS, NS * sizeof(V));
         for (int64_t t = 0; t < steps; t++)
             taped(a->params, s->uniform, s->inputs + t * NX, s->states + t * NS, s->states + (t + 1) * NS,
                   s->memory, s->cotangents + t * NY, s->tape + t * NT);
@@ -215,7 +212,7 @@ static void go_back(const struct arrays *a, struct scratch *s, struct shape shap
             pulled(a->params, s->uniform, s->inputs + t * NX, s->states + t * NS, s->states + (t + 1) * NS,
                    s->memory, s->tape + t * NT, after, s->cotangents + t * NY, before, s->d_inputs,
                    s->records + recorded * NR, s->direct);
-            L *swap = after; after = before; before = swap;
+            V *swap = after; after = before; before = swap;
             if (a->d_inputs)
                 scatter(s->d_inputs, NX, a->d_inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin + t, 1);
             if (++recorded == BLOCK || t == 0) {

@@ -7,9 +7,6 @@
 
 typedef float V __attribute__((vector_size(4 * WIDTH)));
 typedef int32_t I __attribute__((vector_size(4 * WIDTH)));
-typedef struct { V v[VECTORS]; } L; /* one number of LANES streams */
-#define LANES (WIDTH * VECTORS)
-#define EACH _Pragma("GCC unroll 4") for (int v = 0; v < VECTORS; v++)
 
 #define SPLAT(x) ((x) - (V){0})
 #define STORE(place, value) (place) = (value)

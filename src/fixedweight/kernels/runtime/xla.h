@@ -54,13 +54,13 @@ static void run_item(struct call *c, int64_t item) {
     prologue(a.params, s.uniform, s.memory);
     if (c->pullback) {
         memset(s.sums, 0, NG * sizeof(V));
-        memset(s.direct, 0, NA * sizeof(L));
+        memset(s.direct, 0, NA * sizeof(V));
     }
     for (int64_t g = part * c->per_item; g < (part + 1) * c->per_item && g < c->groups; g++)
         if (c->pullback)
-            go_back(&a, &s, c->shape, g * LANES, c->segment);
+            go_back(&a, &s, c->shape, g * WIDTH, c->segment);
         else
-            go_forward(&a, &s, c->shape, g * LANES);
+            go_forward(&a, &s, c->shape, g * WIDTH);
     if (c->pullback) {
         float *mine = c->partial + item * NP;
         memset(mine, 0, NP * sizeof(float));
@@ -114,7 +114,7 @@ static XLA_FFI_Error *handle(XLA_FFI_CallFrame *f, int pullback) {
     c->pullback = pullback;
     c->with_d_inputs = pullback && f->rets.size > N_OUTPUTS + N_STATE + N_PARAMS + N_STATE;
     c->segment = segment_length(c->shape.length);
-    c->groups = (c->shape.batch + LANES - 1) / LANES;
+    c->groups = (c->shape.batch + WIDTH - 1) / WIDTH;
     int64_t each = (ITEMS + c->shape.populations - 1) / AT_LEAST(c->shape.populations);
     if (each > c->groups) each = c->groups;
     c->per_item = (c->groups + each - 1) / each;
