@@ -191,9 +191,10 @@ def growth(axis: str, sizes: Sequence[int], times: Sequence[dict[str, float]]) -
     for name in times[0]:
         y = np.array([each[name] for each in times])
         power = np.polyfit(np.log(x), np.log(y), 1)[0]
+        fits.append(f"{name} as the power {power:.2f}")
         by_one, fixed = np.polyfit(x, y, 1, w=1 / y)
-        apart = f"{1e6 * fixed:.0f} us and {1e6 * by_one:.3g} us each"
-        fits.append(f"{name} as the power {power:.2f}, or {apart}")
+        if fixed > 0:
+            fits[-1] += f", or {1e6 * fixed:.0f} us and {1e6 * by_one:.3g} us each"
     print(f"A call grows with the {axis}: {'; '.join(fits)}", flush=True)
 
 
