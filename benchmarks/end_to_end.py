@@ -1,16 +1,21 @@
 """Seconds until a row of Table 1 is learned: kernels against the scan, SOAP against Adam.
 
-    python -m benchmarks.end_to_end
+    python -m benchmarks.end_to_end                             all of it: an hour on a core
+    python -m benchmarks.end_to_end quadratic "scan, SOAP" 0    one run, seed 0: a line of JSON
+    python -m benchmarks.end_to_end show < lines                medians of such lines
 
 Four networks side by side, as in `fixedweight derive`; the clock runs from the first update, with
-compilation, until the median network's error on validation tasks is at the mark. Each contender has
+compilation, until the median network's error on validation tasks is at the mark. Each optimiser has
 its own schedule: the one that served it best of those tried. Medians over seeds, with the fastest
 and slowest; "not in" where a run ended above the mark.
 """
 
+import json
 import os
 import statistics
+import sys
 import time
+from collections.abc import Iterable
 
 from fixedweight import LSTM1997, Boolean, Quadratic, Schedule, Stage, derive_seeds
 from fixedweight.families import TaskFamily
@@ -53,22 +58,55 @@ def seconds(row: tuple[TaskFamily, LSTM1997, float], schedule: Schedule, seed: i
     return None
 
 
+ROWS = {"Boolean": BOOLEAN, "quadratic": QUADRATIC}
+CONTENDERS = {
+    "scan, Adam": ("0", ADAM),
+    "scan, SOAP": ("0", SOAP),
+    "kernel, Adam": ("1", ADAM),
+    "kernel, SOAP": ("1", SOAP),
+}
+
+
+def run(row: str, contender: str, seed: int) -> dict[str, object]:
+    os.environ["FIXEDWEIGHT_KERNELS"], schedules = CONTENDERS[contender]
+    return {
+        "row": row, "contender": contender, "seed": seed, "cores": len(os.sched_getaffinity(0)),
+        "seconds": seconds(ROWS[row], schedules[row], seed),
+    }  # fmt: skip
+
+
+def show(runs: Iterable[dict[str, object]]) -> None:
+    found: dict[tuple[object, ...], list[float | None]] = {}
+    for made in runs:
+        key = made["row"], made["contender"], made["cores"]
+        found.setdefault(key, []).append(made["seconds"])  # pyright: ignore[reportArgumentType]
+    for (row, contender, cores), times in sorted(found.items(), key=str):
+        done = [t for t in times if t is not None]
+        spread = (
+            f"{statistics.median(done):.1f} [{min(done):.1f}, {max(done):.1f}] s" if done else "-"
+        )
+        print(
+            f"{row} to {ROWS[str(row)][2]}, {cores} core{'s' * (cores != 1)}: {contender}: "
+            f"{spread}, {len(done)} of {len(times)} in"
+        )
+
+
 def main() -> None:
-    for name, row in {"Boolean": BOOLEAN, "quadratic": QUADRATIC}.items():
-        for label, kernels, schedules in (
-            ("scan, Adam", "0", ADAM),
-            ("kernel, Adam", "1", ADAM),
-            ("kernel, SOAP", "1", SOAP),
-        ):
-            os.environ["FIXEDWEIGHT_KERNELS"] = kernels
-            times = [seconds(row, schedules[name], seed) for seed in range(SEEDS)]
-            done = [t for t in times if t is not None]
-            text = (
-                f"{statistics.median(done):.1f} [{min(done):.1f}, {max(done):.1f}] s"
-                if done
-                else "-"
+    match sys.argv[1:]:
+        case []:
+            show(
+                run(row, contender, seed)
+                for row in ROWS
+                for contender in CONTENDERS
+                for seed in range(SEEDS)
             )
-            print(f"{name} to {row[2]}: {label}: {text}, {len(done)} of {len(times)}", flush=True)
+        case ["show"]:
+            show(map(json.loads, sys.stdin))
+        case [row, contender, *seeds] if row in ROWS and contender in CONTENDERS and seeds:
+            for seed in seeds:
+                print(json.dumps(run(row, contender, int(seed))), flush=True)
+        case _:
+            sys.exit(f"Expected a row of {list(ROWS)}, a contender of {list(CONTENDERS)}, seeds.")
 
 
 if __name__ == "__main__":

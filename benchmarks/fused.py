@@ -1,15 +1,19 @@
 """Fused kernels against XLA's scan and torch.nn.LSTM, forward and backward, side by side.
 
     python -m benchmarks.fused > benchmarks/fused.txt      all parts, some minutes
-    python -m benchmarks.fused net seeds    some of: net cells batch length seeds roofline compile
-                                            online
+    python -m benchmarks.fused net seeds    some of: net cells sizes batch length seeds roofline
+                                            compile online
 
-Every contender does the same work in turn in the same rounds, on all cores, warmed up; a line gives
-the median over rounds with the lowest and highest. torch and Keras are used if they are installed
-(`pip install torch keras`). M/s: millions of examples of a stream per second, forward and backward.
+Every contender does the same work in turn in the same rounds, on all cores it is given, warmed up.
+Of a turn the quickest call counts, and a line gives the median over rounds with the lowest and
+highest. On one core (`taskset -c 0`) the
+processor's time is counted instead of the clock's: others at work on the machine then matter less.
+torch and Keras are used if they are installed (`pip install torch keras`). M/s: millions of
+examples of a stream per second, forward and backward.
 """
 
 import ctypes
+import math
 import os
 import platform
 import statistics
@@ -17,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import resources
 from typing import Any
 
@@ -28,10 +32,12 @@ import numpy as np
 from fixedweight.families import Semilinear
 from fixedweight.gradients import bptt, traces1997
 from fixedweight.kernels import build, call
-from fixedweight.networks import LSTM1997, NETWORKS, Network, initial_state
+from fixedweight.networks import LSTM, LSTM1997, NETWORKS, Network, initial_state
 from fixedweight.training import fit_network, online_descent
 from fixedweight.training.loop import init_seeds, make_advance, make_optimizer
 
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+clock = time.process_time if CORES == 1 else time.perf_counter
 ROUNDS = 7
 TURN = 0.06
 
@@ -39,17 +45,20 @@ Work = Callable[[], Any]
 
 
 def side_by_side(contenders: dict[str, Work], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """Seconds of one call by contender and round, the mean over about `TURN` seconds each."""
+    """Seconds of one call by contender and round: the quickest of a turn of `TURN` seconds."""
     times: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, work in contenders.items():
             time.sleep(0.03)  # idle threads of the contender before spin for some milliseconds
             work()
-            calls, began = 0, time.perf_counter()
-            while (took := time.perf_counter() - began) < TURN:
+            best, begin, now = math.inf, clock(), 0.0
+            end = begin + TURN
+            while now < end:
+                before = clock()
                 work()
-                calls += 1
-            times[name].append(took / calls)
+                now = clock()
+                best = min(best, now - before)
+            times[name].append(best)
     return times
 
 
@@ -102,7 +111,7 @@ def torch_lstm(units: int, batch: int, length: int, *, compiled: bool = False) -
         import torch
     except ImportError:
         return None
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(CORES)
     lstm = torch.nn.LSTM(3, units, batch_first=True)
     head = torch.nn.Linear(units, 1)
     x, y = torch.randn(batch, length, 3), torch.rand(batch, length, 1)
@@ -147,8 +156,11 @@ def keras_lstm(units: int, batch: int, length: int) -> Work | None:
 
 def compare(
     label: str, network: Network, batch: int, length: int, units: int = 0, *, all: bool = False
-) -> None:
+) -> dict[str, float]:
     """One line: the kernel's rate, and how many times faster it is than the others.
+
+    Returns:
+        Seconds a call by contender.
 
     Args:
         units: of torch's LSTM beside it; 0 for none.
@@ -168,6 +180,22 @@ def compare(
     rate = spread([batch * length / t / 1e6 for t in times["kernel"]])
     others = ", ".join(f"{ratio(times, name)} x {name}" for name in times if name != "kernel")
     print(f"{label}: {rate} M/s, {others}", flush=True)
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def growth(axis: str, sizes: Sequence[int], times: Sequence[dict[str, float]]) -> None:
+    """One line: how seconds a call grow along an axis, by contender: as a power of the size over
+    the whole axis, and as a fixed part and a part for each, by least squares of relative errors."""
+    x = np.array(sizes, float)
+    fits = []
+    for name in times[0]:
+        y = np.array([each[name] for each in times])
+        power = np.polyfit(np.log(x), np.log(y), 1)[0]
+        fits.append(f"{name} as the power {power:.2f}")
+        by_one, fixed = np.polyfit(x, y, 1, w=1 / y)
+        if fixed > 0:
+            fits[-1] += f", or {1e6 * fixed:.0f} us and {1e6 * by_one:.3g} us each"
+    print(f"A call grows with the {axis}: {'; '.join(fits)}", flush=True)
 
 
 def net() -> None:
@@ -187,38 +215,54 @@ def cells() -> None:
                 units=units)  # fmt: skip
 
 
+def sizes() -> None:
+    print("\nBy size, the LSTM with forget gate as torch has it, batch 128, length 64")
+    units = (6, 12, 16, 32, 64)
+    growth("units", units, [compare(f"{n} units", LSTM(hidden=n), 128, 64, n) for n in units])
+
+
 def batch() -> None:
     print("\nBy batch, 6 + 6 net, length 128")
-    for size in (1, 4, 16, 64, 256, 1024, 4096):
-        compare(f"batch {size}", LSTM1997(), size, 128, units=12)
+    many = (1, 4, 16, 64, 256, 1024, 4096)
+    growth("batch", many, [compare(f"batch {n}", LSTM1997(), n, 128, units=12) for n in many])
 
 
 def length() -> None:
     print("\nBy length, 6 + 6 net, batch 64")
-    for steps in (16, 64, 256, 1024, 4096):
-        compare(f"length {steps}", LSTM1997(), 64, steps, units=12)
+    steps = (16, 64, 256, 1024, 4096)
+    growth("length", steps, [compare(f"length {n}", LSTM1997(), 64, n, units=12) for n in steps])
 
 
 def seeds() -> None:
     print("\nMany seeds at once: rate per seed-step against one seed's, batch 64, length 128")
     network = LSTM1997()
     single = problem(network, 64, 128)
-    for count in (1, 4, 8, 32, 64):
+    counts, seconds = (1, 4, 8, 32, 64), []
+    for count in counts:
         arguments = problem(network, 64, 128, count)
         times = side_by_side(
             {
                 "together": gradient(network, arguments, kernel=True, seeds=True),
                 "alone": gradient(network, single, kernel=True),
+                "scan": gradient(network, arguments, kernel=False, seeds=True),
             }
         )
+        middle = {name: statistics.median(values) for name, values in times.items()}
+        seconds.append({"kernel": middle["together"], "scan": middle["scan"]})
         shares = [count * a / t for t, a in zip(times["together"], times["alone"], strict=True)]
         rate = spread([count * 64 * 128 / t / 1e6 for t in times["together"]])
-        print(f"{count} seeds: {rate} M/s, {spread(shares, 2)} of the single seed's", flush=True)
+        faster = [b / a for a, b in zip(times["together"], times["scan"], strict=True)]
+        print(
+            f"{count} seeds: {rate} M/s, {spread(shares, 2)} of the single seed's, "
+            f"{spread(faster)} x scan",
+            flush=True,
+        )
+    growth("seeds", counts, seconds)
 
 
 PEAK = """
 #include <time.h>
-static double now(void) { struct timespec t; clock_gettime(CLOCK_MONOTONIC, &t); return t.tv_sec + 1e-9 * t.tv_nsec; }
+static double now(void) { struct timespec t; clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t); return t.tv_sec + 1e-9 * t.tv_nsec; }
 static volatile float sink;
 double multiply_adds(long n) {
     V a[12], m = SPLAT(0.999f), c = SPLAT(0.001f);
@@ -260,7 +304,7 @@ def peaks(function: str) -> tuple[float, float]:
 
 
 def roofline() -> None:
-    print(f"\nShare of what {os.cpu_count()} cores could do at most, batch 256, length 128")
+    print("\nShare of what the cores could do at most, batch 256, length 128")
     for label, network in COMPILED.items():
         arguments = problem(network, 256, 128)
         made: list[call.Kernel] = []
@@ -279,7 +323,7 @@ def roofline() -> None:
             (took,) = side_by_side({"kernel": work}, rounds=1)["kernel"]
             adds, functions = peaks("tanh")
             least = source.multiply_adds / adds + sum(source.functions.values()) / functions
-            shares.append(100 * 256 * 128 * least / (os.cpu_count() or 1) / took)
+            shares.append(100 * 256 * 128 * least / CORES / took)
         print(
             f"{label}: {spread(shares)} %; an example takes {source.multiply_adds} multiply-adds "
             f"and {sum(source.functions.values())} tanh; a core does {adds / 1e9:.0f} G and "
@@ -354,7 +398,7 @@ def online() -> None:
         print(f"{label}: {each} us for the nine, {ratio(times, 'scan')} x scan", flush=True)
 
 
-PARTS = (net, cells, batch, length, seeds, roofline, compile, online)
+PARTS = (net, cells, sizes, batch, length, seeds, roofline, compile, online)
 
 
 def main() -> None:
@@ -363,8 +407,8 @@ def main() -> None:
     if unknown:
         sys.exit(f"Expected parts among {', '.join(parts)}, got {', '.join(unknown)}.")
     print(
-        f"{os.cpu_count()} cores, {build.widest()} streams to a vector, {platform.machine()}, "
-        f"jax {jax.__version__}, {build.machine().splitlines()[0]}"
+        f"{CORES} core{'s' * (CORES > 1)}, {build.widest()} streams to a vector, "
+        f"{platform.machine()}, jax {jax.__version__}, {build.machine().splitlines()[0]}"
     )
     for name in sys.argv[1:] or parts:
         parts[name]()

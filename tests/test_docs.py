@@ -100,6 +100,8 @@ def test_table_1_is_that_of_the_stored_results():
     [
         ("speed", "benchmarks", "fused"),
         ("speed", "benchmarks.cells", "cells"),
+        ("speed", "benchmarks.one_core", "one_core"),
+        ("speed", "benchmarks.gpu", "gpu"),
         ("gradients", "benchmarks.gradients", "gradients"),
         ("online", "benchmarks.online_step", "online_step"),
         ("online", "benchmarks.estimators", "estimators"),

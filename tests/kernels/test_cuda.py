@@ -16,6 +16,7 @@ from fixedweight.networks import LSTM, LSTM1997, LeastSquaresMemory, Network
 
 HERE = Path(__file__).parent
 THREADS = 16
+NETS = [LSTM1997(), LSTM(hidden=5), LeastSquaresMemory(heads=1, features=3, hidden=4, control=2)]
 
 
 def emulated(network: Network, arguments, folder: Path):
@@ -50,7 +51,7 @@ def emulated(network: Network, arguments, folder: Path):
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no g++")
-@pytest.mark.parametrize("network", [LSTM1997(), LSTM(hidden=5), LeastSquaresMemory()], ids=repr)
+@pytest.mark.parametrize("network", NETS, ids=lambda network: type(network).__name__)
 def test_a_stream_to_a_thread_gives_the_scans_gradient(network, tmp_path, monkeypatch):
     monkeypatch.setenv("FIXEDWEIGHT_KERNELS", "0")
     seeds, batch, length = 2, 21, 5

@@ -53,7 +53,9 @@ def assert_close(one, other, tolerance):
 
 
 @every_cell
-def test_forward_and_gradient_equal_the_scan(name):
+@pytest.mark.parametrize("registers", [16, 32])
+def test_forward_and_gradient_equal_the_scan(name, registers, monkeypatch):
+    monkeypatch.setattr(call, "registers", lambda: registers)
     kernel, scanned = compared(*drawn(name, batch=19, length=9))
     assert_close(kernel, scanned, 5e-5)
 

@@ -73,6 +73,14 @@ def widest() -> int:
     return 16 if "avx512f" in text else 8 if "avx2" in text else 4
 
 
+@functools.cache
+def registers() -> int:
+    """Vectors that the processor at hand holds."""
+    if platform.machine().lower() in ("x86_64", "amd64") and "avx512vl" not in machine():
+        return 16
+    return 32
+
+
 def build(source: str) -> ctypes.CDLL:
     """The compiled kernel of a source, from the cache if it was built before.
 

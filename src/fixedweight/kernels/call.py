@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fixedweight.kernels.build import build, widest
-from fixedweight.kernels.generate import Leaves, Pull, Source, generate
+from fixedweight.kernels.build import build, registers, widest
+from fixedweight.kernels.generate import Leaves, Pull, Source, Vectors, generate
 from fixedweight.kernels.lower import NotCompiled
 
 log = logging.getLogger("fixedweight")
@@ -148,7 +148,8 @@ class Kernel:
         else:  # all calls may come to lie side by side; wider, a large state leaves the cache
             width = min(widest(), 8)
         self.to_inputs = pull == "inputs"
-        self.source = _source(step, trees, self.leaves, width, pull)
+        vectors = Vectors(width, registers())
+        self.source = _source(step, trees, self.leaves, vectors, pull)
         self.name = _register(self.source.text)
 
     def run(self, params: Sequence[Any], state: Sequence[Any], inputs: Sequence[Any]) -> Any:
@@ -182,13 +183,15 @@ def _spec(shape: tuple[int, ...]) -> jax.ShapeDtypeStruct:
 
 
 @functools.lru_cache(maxsize=64)
-def _source(step: Step, trees: tuple[Any, ...], leaves: Leaves, width: int, pull: Pull) -> Source:
+def _source(
+    step: Step, trees: tuple[Any, ...], leaves: Leaves, vectors: Vectors, pull: Pull
+) -> Source:
     def flat(params: Any, state: Any, inputs: Any) -> Any:
         batches = [jnp.expand_dims(x, 0) for x in state], [jnp.expand_dims(x, 0) for x in inputs]
         new, outputs = step(*map(jax.tree.unflatten, trees, (params, *batches)))
         return [x[0] for x in jax.tree.leaves(new)], [x[0] for x in jax.tree.leaves(outputs)]
 
-    return generate(flat, leaves, width, pull)
+    return generate(flat, leaves, vectors, pull)
 
 
 _LOADED: dict[str, Any] = {}

@@ -17,9 +17,6 @@ CHEAP = {"add", "sub", "mul", "neg", "select", "copy", "max", "min", "abs", "squ
          "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not"}  # fmt: skip
 """Operations done again on the way back rather than remembered."""
 
-ROWS, COLUMNS = 4, 6
-"""The tile of the outer products, as in runtime.c."""
-
 Shape = tuple[int, ...]
 
 
@@ -48,13 +45,28 @@ class Source:
     """Evaluations of tanh, exp and the like, by name."""
 
 
+@dataclass(frozen=True)
+class Vectors:
+    """What the processor computes with."""
+
+    width: int
+    """Streams to a vector."""
+    registers: int = 32
+    """Vectors that it holds."""
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of the outer products whose sums are kept in registers."""
+        return (2, 6) if self.registers < 32 else (4, 6)
+
+
 Pull = Literal["nothing", "params", "inputs"]
 """How far a pullback goes: nowhere, to the parameters and the state before, or to the inputs too.
 """
 
 
-def generate(step: Step, leaves: Leaves, width: int, pull: Pull) -> Source:
-    """C for the step with `width` streams to a vector.
+def generate(step: Step, leaves: Leaves, vectors: Vectors, pull: Pull) -> Source:
+    """C for the step.
 
     Raises:
         NotCompiled: the step uses something that kernels do not know, named in the message.
@@ -89,7 +101,7 @@ def generate(step: Step, leaves: Leaves, width: int, pull: Pull) -> Source:
     if pull == "params":
         d_inputs = []
     return _Assembly(
-        program, leaves, width, args, args[3] + args[4], new_state, outputs, d_params, d_state,
+        program, leaves, vectors, args, args[3] + args[4], new_state, outputs, d_params, d_state,
         d_inputs,
     ).source  # fmt: skip
 
@@ -102,10 +114,10 @@ class _Assembly:
     """Assembles the functions of one kernel around a shared set of places."""
 
     def __init__(
-        self, program: Program, leaves: Leaves, width: int, args: Any, cotangents: Any,
+        self, program: Program, leaves: Leaves, vectors: Vectors, args: Any, cotangents: Any,
         new_state: Any, outputs: Any, d_params: Any, d_state: Any, d_inputs: Any,
     ) -> None:  # fmt: skip
-        self.program, self.leaves, self.width = program, leaves, width
+        self.program, self.leaves, self.vectors = program, leaves, vectors
         self.constants = Constants()
         self.jobs: list[tuple[int, int, int, int, np.ndarray]] = []
         self.records = 0
@@ -167,7 +179,7 @@ class _Assembly:
         pulled = Function(program, backward, where, self.record, self.constants)
 
         self.sizes = {
-            "WIDTH": width, "NP": params.size, "NU": computed.size, "NX": inputs.size,
+            "WIDTH": vectors.width, "NP": params.size, "NU": computed.size, "NX": inputs.size,
             "NS": state.size, "NY": out.size, "NT": tape.size, "NR": self.records,
             "NA": direct.size,
             "NM": max(f.scratch for f in (prologue, forward, taped, pulled)),
@@ -221,14 +233,14 @@ class _Assembly:
         columns, column = np.unique(b, return_inverse=True)
         if a.size < 0.7 * rows.size * columns.size:
             return False
-        if padded(columns.size, rows.size) < padded(rows.size, columns.size):
+        if self.padded(columns.size, rows.size) < self.padded(rows.size, columns.size):
             rows, columns, row, column = columns, rows, column, row
         table = np.full((rows.size, columns.size), -1)
         if len(set(zip(row.tolist(), column.tolist(), strict=True))) < a.size:
             return False
         table[row, column] = owner
         offsets = []
-        for ids, tile in ((rows, ROWS), (columns, COLUMNS)):
+        for ids, tile in zip((rows, columns), self.vectors.tile, strict=True):
             lanes = ids.copy()
             fixed = program.kind(ids) != LANE
             if fixed.any():  # the record holds lanes only
@@ -239,6 +251,11 @@ class _Assembly:
             self.records += -(-ids.size // tile) * tile
         self.jobs.append((offsets[0], rows.size, offsets[1], columns.size, table))
         return True
+
+    def padded(self, rows: int, columns: int) -> int:
+        """Numbers of an outer product in whole tiles."""
+        tall, wide = self.vectors.tile
+        return -(-rows // tall) * tall * (-(-columns // wide) * wide)
 
     def _assemble(
         self, prologue: Function, forward: Function, taped: Function, pulled: Function,
@@ -263,13 +280,12 @@ class _Assembly:
         acc, jobs, owner_of = 0, [], []
         for row, rows, column, columns, table in self.jobs:
             jobs.append(f"{{{row}, {rows}, {column}, {columns}, {acc}, {len(owner_of)}}}")
-            acc += padded(rows, columns)
+            acc += self.padded(rows, columns)
             owner_of += table.reshape(-1).tolist()
         lines += [
             f"#define NJ {len(jobs)}",
             f"#define NG {acc}",
-            f"#define ROWS {ROWS}",
-            f"#define COLUMNS {COLUMNS}",
+            "#define ROWS {}\n#define COLUMNS {}".format(*self.vectors.tile),
             "struct job { int row, rows, column, columns, sum, owner; };",
             f"static const struct job jobs[] = {{{', '.join(jobs) or '{0}'}}};",
             _table("int", "owner_of", owner_of, "{}"),
@@ -283,10 +299,6 @@ class _Assembly:
         lines.append((runtime / "sequence.h").read_text())
         lines.append((runtime / "xla.h").read_text())
         return "\n".join(lines)
-
-
-def padded(rows: int, columns: int) -> int:
-    return -(-rows // ROWS) * ROWS * (-(-columns // COLUMNS) * COLUMNS)
 
 
 def _table(kind: str, name: str, values: Sequence[Any], form: str) -> str:

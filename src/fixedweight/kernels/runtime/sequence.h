@@ -36,6 +36,7 @@ static V *carve(char **at, int64_t count) {
 
 static __thread char *arena;
 static __thread size_t arena_size;
+static __thread int64_t arena_segment; /* that it is laid out for */
 
 /* Room that a thread keeps from call to call; 0 if there is no memory. */
 static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
@@ -50,6 +51,7 @@ static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
         arena_size = arena ? size : 0;
         if (!arena) return 0;
         memset(arena, 0, size);
+        arena_segment = 0;
     }
     char *at = arena;
     s->inputs = carve(&at, segment * NX);
@@ -64,7 +66,8 @@ static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
     s->direct = carve(&at, NA);
     s->saved = carve(&at, segments * NS);
     s->uniform = (float *)at;
-    memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(V)); /* its padding is read */
+    if (arena_segment != segment) memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(V)); /* its padding is read */
+    arena_segment = segment;
     return 1;
 }
 
@@ -73,8 +76,15 @@ INLINE int64_t lane(int64_t first, int i, int64_t batch) {
     return first + i < batch ? first + i : batch - 1;
 }
 
+/* Compilers make these slower by vectorising them. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define AS_WRITTEN __attribute__((optimize("no-tree-vectorize")))
+#else
+#define AS_WRITTEN
+#endif
+
 /* [batch, steps, sizes...] of several arrays to [steps, numbers] of vectors, and back */
-static void gather(V *to, int total, const float *const *from, const int *sizes, int arrays,
+AS_WRITTEN static void gather(V *to, int total, const float *const *from, const int *sizes, int arrays,
                    int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps, int zero) {
     for (int a = 0, at = 0; a < arrays; at += sizes[a++])
         for (int i = 0; i < WIDTH; i++) {
@@ -91,7 +101,7 @@ static void gather(V *to, int total, const float *const *from, const int *sizes,
         }
 }
 
-static void scatter(const V *from, int total, float *const *to, const int *sizes, int arrays,
+AS_WRITTEN static void scatter(const V *from, int total, float *const *to, const int *sizes, int arrays,
                     int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps) {
     for (int a = 0, at = 0; a < arrays; at += sizes[a++])
         for (int i = 0; i < WIDTH && first + i < batch; i++) {
