@@ -85,13 +85,6 @@ def test_it_can_be_trained_on_and_all_else_is_the_tables(family):
     np.testing.assert_array_equal(again.matches[1], family.matches[1])
 
 
-def test_a_share_of_streams_are_the_tables_own():
-    all_own = Matched(table(), simulator(), own=1.0, matched=False)
-    stream = sampled(all_own, 20)
-    known = {row.tobytes() for row in all_own.table.targets[..., 0].astype(np.float32)}
-    assert all(row.tobytes() in known for row in np.asarray(stream.targets)[..., 0])
-
-
 def test_targets_that_are_missing_count_for_nothing():
     gaps = table(lines(missing=True))
     assert Matched(gaps, simulator()).flagged
@@ -115,7 +108,6 @@ def test_validation_and_test_tasks_have_no_say():
     [
         (lambda: Matched(table(), fw.Late(simulator())), "one by one"),
         (lambda: Matched(table(), fw.Quadratic(inputs=2)), "1 inputs and 1 targets"),
-        (lambda: Matched(table(), simulator(), own=2.0), r"share in \[0, 1\]"),
         (lambda: Matched(table(), simulator(), nearest=0), "nearest"),
     ],
 )
@@ -127,7 +119,7 @@ def test_what_does_not_fit_is_refused(make, words):
 def test_a_learner_comes_from_the_simulator_then_from_the_table():
     short = Schedule((Stage(TIME, 16, 60),))
     family = Matched(table(), simulator(), draws=512, nearest=9)
-    learner = fw.derive_matched(family, schedule=short, seeds=2)
+    learner = fw.derive_matched(family, fw.GRU(hidden=4), schedule=short, seeds=2)
     run = learner.card["derivation"]
     assert run["validation_error"] <= run["on_simulator"]["validation_error"]
     assert learner.card["family"]["simulator"]["family"] == "simulator"

@@ -36,18 +36,14 @@ class Matched(TaskFamily):
     inputs and noise. How near is measured by what a regression finds in a series (`summaries`),
     each in units of its spread over the training tasks.
 
-    A share of the streams, `own`, are training tasks of the table as they are.
-
     Raises:
-        FamilyError: the simulator's inputs, targets or series are not those of the table, or a
-            share outside [0, 1].
+        FamilyError: the simulator's inputs, targets or series are not those of the table.
     """
 
     table: Table
     simulator: TaskFamily
     """A `Family` such as `Simulator`, or one under conditions: `Noisy(...)`."""
     matched: bool = True
-    own: float = 0.0
     draws: int = DRAWS
     nearest: int = NEAREST
     seed: int = 0
@@ -66,15 +62,15 @@ class Matched(TaskFamily):
                 f"table ({', '.join(self.table.input_names)}), got "
                 f"{self.simulator.input_size} and {self.simulator.target_size}."
             )
-        if not 0 <= self.own <= 1 or not 0 < self.nearest <= self.draws:
+        if not 0 < self.nearest <= self.draws:
             raise FamilyError(
-                f"Expected a share in [0, 1] and fewer nearest than draws, got own={self.own}, "
+                "Expected at least one nearest task and no more than are drawn, got "
                 f"nearest={self.nearest}, draws={self.draws}."
             )
 
     @property
     def name(self) -> str:
-        return "simulated"
+        return "matched"
 
     @property
     def input_size(self) -> int:
@@ -102,7 +98,6 @@ class Matched(TaskFamily):
             "family": self.name,
             "simulator": self.simulator.describe(),
             "matched": self.matched,
-            "own": self.own,
         }
 
     def scaling(self) -> Scaling:
@@ -112,18 +107,8 @@ class Matched(TaskFamily):
         return self if name == "train" else self.table.part(name)
 
     def sample(self, key: PRNGKeyArray, batch: int, length: int) -> Stream:
-        draw_key, own_key, table_key = jax.random.split(key, 3)
         simulator = drawn_again(self.simulator, *self.matches) if self.matched else self.simulator
-        drawn = simulator.sample(draw_key, batch, length)
-        own = self.table.part("train").sample(table_key, batch, length)
-        take = jax.random.bernoulli(own_key, self.own, (batch, 1))
-
-        def either(name: str) -> Array:
-            one, other = getattr(own, name), getattr(drawn, name)
-            return jnp.where(take.reshape(batch, *(1,) * (one.ndim - 1)), one, other)
-
-        names = ("inputs", "targets", "revealed", "scored", "example")
-        return own._replace(**{name: either(name) for name in names})
+        return simulator.sample(key, batch, length)
 
     @cached_property
     def matches(self) -> tuple[PRNGKeyArray, np.ndarray]:
