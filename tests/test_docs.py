@@ -63,6 +63,12 @@ def test_the_tables_of_the_series_are_those_of_their_stored_results():
     assert block(page, "studies.series") == shown.strip()
 
 
+def test_the_page_of_all_problems_is_that_of_the_stored_results():
+    from studies.page import page
+
+    assert block((ROOT / "docs" / "real-problems.md").read_text(), "studies.page") == page()
+
+
 def test_the_tables_of_the_reacher_are_those_of_their_stored_results():
     from studies.reacher.show import RESULTS, page
 

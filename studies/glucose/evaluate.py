@@ -17,6 +17,7 @@ from threadpoolctl import threadpool_limits
 from studies.glucose.data import CONDITIONS, PATIENTS
 from studies.glucose.derived import Arm, Known, table_of
 from studies.glucose.rivals import PROBLEM, RIVALS
+from studies.glucose.show import REFERENCE
 from studies.protocol import error_table, paired
 from studies.series.derived import predict
 
@@ -30,7 +31,6 @@ SPANS = {
     "31+": (31, 10**9),
     "2-20": (2, 20),
 }
-REFERENCE = "derived, matched simulator + table"
 FOLDS = 5
 #: Training days of each adult, by how many there are of all eight.
 SIZES = {"24 days": 3}

@@ -6,6 +6,7 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results.json"
 COLUMN = "2-20"
+REFERENCE = "derived, matched simulator + table"
 
 
 def table(found: dict[str, Any], kind: str = "mean") -> str:

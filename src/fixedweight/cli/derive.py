@@ -55,7 +55,7 @@ def derive(
         int | None,
         typer.Option(
             help="tasks to simulate beforehand with such a function; as many as a minute allows, "
-            "4096 at most",
+            "8192 at most",
             show_default=False,
         ),
     ] = None,

@@ -15,7 +15,7 @@ from fixedweight.families.table import Table, filled, hold_out
 
 SECONDS = 60.0
 """Simulation may take so long where nobody says how many tasks to draw."""
-FEWEST, MOST = 64, 4096
+FEWEST, MOST = 64, 8192
 """Tasks that are drawn then, at least and at most."""
 HELD_OUT = 0.1
 """Shares of tasks to choose by and to judge on."""
@@ -63,7 +63,7 @@ def simulated(
         learner = fw.derive(fw.simulated(simulate))
 
     Args:
-        tasks: how many; as many as a minute allows by default, a power of two from 64 to 4096.
+        tasks: how many; as many as a minute allows by default, a power of two from 64 to 8192.
         seed: of the simulation, task by task: more tasks begin with the same ones.
         label: what the family is called; the function's name by default.
 
@@ -74,12 +74,14 @@ def simulated(
     if tasks is not None and tasks < 10:
         raise FamilyError(f"Expected at least 10 simulated tasks, got {tasks}.")
     name = label or getattr(simulate, "__name__", "simulated")
-    began = time.monotonic()
+    began = warm = time.monotonic()
     drawn = []
     while tasks is None or len(drawn) < tasks:
         drawn.append(_one(simulate, name, seed, len(drawn)))
-        if tasks is None and len(drawn) == FEWEST // 8:
-            room = SECONDS * len(drawn) / max(time.monotonic() - began, 1e-9)
+        if len(drawn) == 1:
+            warm = time.monotonic()  # the first call may have loaded and compiled
+        if tasks is None and len(drawn) == FEWEST // 4:
+            room = SECONDS * (len(drawn) - 1) / max(time.monotonic() - warm, 1e-9)
             tasks = 2 ** int(np.log2(np.clip(room, FEWEST, MOST)))
     sizes = {(x.shape[1], y.shape[1]) for x, y in drawn}
     if len(sizes) > 1:
