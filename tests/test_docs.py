@@ -48,7 +48,7 @@ def test_the_table_of_the_study_is_that_of_its_stored_results():
         text=True,
         check=True,
     ).stdout
-    assert block((ROOT / "README.md").read_text(), "studies.remifentanil") == shown.strip()
+    assert block((ROOT / "docs" / "real-problems.md").read_text(), "studies.remifentanil") == shown.strip()
 
 
 def test_the_tables_of_the_series_are_those_of_their_stored_results():
@@ -64,9 +64,10 @@ def test_the_tables_of_the_series_are_those_of_their_stored_results():
 
 
 def test_the_page_of_all_problems_is_that_of_the_stored_results():
-    from studies.page import page
+    from studies.page import page, rows, summary
 
     assert block((ROOT / "docs" / "real-problems.md").read_text(), "studies.page") == page()
+    assert block((ROOT / "README.md").read_text(), "studies.summary") == summary(list(rows()))
 
 
 def test_the_tables_of_the_reacher_are_those_of_their_stored_results():
