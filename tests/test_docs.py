@@ -48,7 +48,8 @@ def test_the_table_of_the_study_is_that_of_its_stored_results():
         text=True,
         check=True,
     ).stdout
-    assert block((ROOT / "docs" / "real-problems.md").read_text(), "studies.remifentanil") == shown.strip()
+    page = (ROOT / "docs" / "real-problems.md").read_text()
+    assert block(page, "studies.remifentanil") == shown.strip()
 
 
 def test_the_tables_of_the_series_are_those_of_their_stored_results():

@@ -1,6 +1,7 @@
 """fixedweight derive"""
 
 import dataclasses
+import inspect
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,6 @@ TRAINED = {
 
 
 def derive(
-    context: typer.Context,
     family: Annotated[
         str | None,
         typer.Argument(
@@ -118,6 +118,7 @@ def derive(
     Writes the learner (.safetensors), a figure (.png) beside it, and, until done, a checkpoint from
     which the same command resumes.
     """
+    asked = _differing(locals())
     require("jax", "train")
     from fixedweight.cli import choose
     from fixedweight.families import Simulated, Table, read_table
@@ -164,7 +165,6 @@ def derive(
     fits = path.suffix == ".safetensors" and not path.is_dir()
     if not fits or not path.absolute().parent.is_dir():
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
-    asked = {name for name in context.params if _given(context, name)}
     if table is not None and isinstance(chosen, Table) and not asked & TRAINED:
         console.print("fitting filters to the tasks ...", style="dim")
         learner = derive_related(chosen, seed=seed)
@@ -225,9 +225,10 @@ def derive(
     _keep(learner, chosen, seed, path)
 
 
-def _given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name not in ("DEFAULT", "DEFAULT_MAP")
+def _differing(options: dict[str, Any]) -> set[str]:
+    """The options of `derive` that are not as they are when nobody sets them."""
+    usual = inspect.signature(derive).parameters
+    return {name for name, value in options.items() if value != usual[name].default}
 
 
 def _keep(learner: Any, family: Any, seed: int, path: Path) -> None:
