@@ -85,6 +85,14 @@ def test_it_can_be_trained_on_and_all_else_is_the_tables(family):
     np.testing.assert_array_equal(again.matches[1], family.matches[1])
 
 
+def test_columns_become_numbers_as_in_the_table():
+    frame = lines().assign(arm=lambda rows: np.where(rows["who"] % 2, "drug", "placebo"))
+    mixed = fw.read_table(frame, task="who", target="y", inputs=["x", "arm"])
+    family = Matched(mixed, fw.Quadratic(inputs=3))
+    assert family.input_names == ("x", "arm=drug", "arm=placebo")
+    assert family.encoding == mixed.encoding != ()
+
+
 def test_targets_that_are_missing_count_for_nothing():
     gaps = table(lines(missing=True))
     assert Matched(gaps, simulator()).flagged

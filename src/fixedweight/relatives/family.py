@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, PRNGKeyArray
 
-from fixedweight.columns import Column
 from fixedweight.errors import FamilyError
-from fixedweight.families import Stream, Table, TaskFamily
+from fixedweight.families import Stream
 from fixedweight.learner import Learner
 from fixedweight.networks import KalmanMemory
+from fixedweight.relatives.like_table import LikeTable
 from fixedweight.scaling import Scaling
 
 
 @dataclass(frozen=True, eq=False)
-class Relatives(TaskFamily):
+class Relatives(LikeTable):
     """Tasks with the inputs of the table's own and targets drawn from the fitted filters.
 
     A stream is drawn from one filter, by their weights. So that a network does not trust the fit
@@ -28,7 +28,6 @@ class Relatives(TaskFamily):
         FamilyError: a learner that is not one of `derive_related`, or a share outside [0, 1].
     """
 
-    table: Table
     learner: Learner
     """From `derive_related` on the same table."""
     own: float = 0.2
@@ -56,39 +55,12 @@ class Relatives(TaskFamily):
     def name(self) -> str:
         return "relatives"
 
-    @property
-    def input_size(self) -> int:
-        return self.table.input_size
-
-    @property
-    def examples(self) -> int:
-        return self.table.examples
-
-    @property
-    def flagged(self) -> bool:
-        return self.table.flagged
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        return self.table.input_names
-
-    @property
-    def encoding(self) -> tuple[Column, ...]:
-        return self.table.encoding
-
-    @property
-    def target_names(self) -> tuple[str, ...]:
-        return self.table.target_names
-
     def describe(self) -> dict[str, Any]:
         own = {"own": self.own, "spread": self.spread}
         return {**self.table.describe(), "family": self.name, **own}
 
     def scaling(self) -> Scaling:
         return self.learner.scaling
-
-    def part(self, name: str) -> TaskFamily:
-        return self if name == "train" else self.table.part(name)
 
     def sample(self, key: PRNGKeyArray, batch: int, length: int) -> Stream:
         own_key, table_key, draw_key = jax.random.split(key, 3)

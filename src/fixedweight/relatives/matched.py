@@ -10,9 +10,9 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from fixedweight.errors import FamilyError
-from fixedweight.families import Family, Stream, Table, TaskFamily, innermost
+from fixedweight.families import Family, Stream, TaskFamily, innermost
 from fixedweight.families.wrappers import Wrapper
-from fixedweight.scaling import Scaling
+from fixedweight.relatives.like_table import LikeTable
 
 DRAWS = 16_384
 NEAREST = 100
@@ -27,7 +27,7 @@ FLOOR = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Matched(TaskFamily):
+class Matched(LikeTable):
     """Training tasks from a simulator; scales, names, validation and test are the table's.
 
     With `matched` the simulator's spread is fitted to the training tasks, by approximate Bayesian
@@ -40,7 +40,6 @@ class Matched(TaskFamily):
         FamilyError: the simulator's inputs, targets or series are not those of the table.
     """
 
-    table: Table
     simulator: TaskFamily
     """A `Family` such as `Simulator`, or one under conditions: `Noisy(...)`."""
     matched: bool = True
@@ -73,24 +72,8 @@ class Matched(TaskFamily):
         return "matched"
 
     @property
-    def input_size(self) -> int:
-        return self.table.input_size
-
-    @property
-    def examples(self) -> int:
-        return self.table.examples
-
-    @property
     def flagged(self) -> bool:
-        return self.table.flagged or self.simulator.flagged
-
-    @property
-    def input_names(self) -> tuple[str, ...]:
-        return self.table.input_names
-
-    @property
-    def target_names(self) -> tuple[str, ...]:
-        return self.table.target_names
+        return super().flagged or self.simulator.flagged
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -99,12 +82,6 @@ class Matched(TaskFamily):
             "simulator": self.simulator.describe(),
             "matched": self.matched,
         }
-
-    def scaling(self) -> Scaling:
-        return self.table.scaling()
-
-    def part(self, name: str) -> TaskFamily:
-        return self if name == "train" else self.table.part(name)
 
     def sample(self, key: PRNGKeyArray, batch: int, length: int) -> Stream:
         simulator = drawn_again(self.simulator, *self.matches) if self.matched else self.simulator
