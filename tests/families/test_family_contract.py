@@ -36,6 +36,7 @@ from fixedweight.families import (
     innermost,
     network_inputs,
     read_table,
+    simulated,
 )
 from fixedweight.families.wrappers import Wrapper
 
@@ -53,6 +54,13 @@ def small_table(missing=False):
             rows.append((f"t{task}", place, rng.normal(), y))
     frame = pd.DataFrame(rows, columns=["task", "place", "x", "y"])
     return read_table(frame, task="task", target="y", order="place")
+
+
+def line(rng):
+    """A line through 0 at four to eleven numbers; the first input is the row's place."""
+    x = rng.normal(size=(rng.integers(4, 12), 2))
+    x[:, 0] = np.arange(len(x))
+    return x, rng.normal() * x[:, 1]
 
 
 BARE: dict[str, TaskFamily] = {
@@ -76,6 +84,7 @@ BARE: dict[str, TaskFamily] = {
     ),
     "table": small_table(),
     "table-missing": small_table(missing=True),
+    "simulated": simulated(line, tasks=12),
 }
 CONDITIONS = {
     "noisy": lambda family: Noisy(family, sd=0.1),
