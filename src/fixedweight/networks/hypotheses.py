@@ -5,13 +5,13 @@ are learned; `fixedweight.training` begins them at tasks that the family draws.
 """
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import numpy as np
 
 from fixedweight.errors import NetworkError
-from fixedweight.networks.network import Params, State, logistic, softplus
+from fixedweight.networks.memory import dot, recall
+from fixedweight.networks.network import Params, State, eye, logistic, softmax, softplus
 from fixedweight.networks.paired import Paired, queued
 from fixedweight.networks.simple import affine, uniform
 
@@ -131,7 +131,7 @@ class Hypotheses(Paired):
         if self.output == "logistic":
             noise = self._flip(params, xp)[:, None]
             by_head = by_head + noise * (1.0 - 2.0 * by_head)
-        share = _softmax(learned["evidence"] + params["weight"], xp)
+        share = softmax(learned["evidence"] + params["weight"], xp)
         output = (share[..., None, :] @ by_head)[..., 0, :]
         waiting = {
             "foreseen": queued(state["foreseen"], fixed, xp),
@@ -156,7 +156,7 @@ class Hypotheses(Paired):
         weight = self._by_head(state["weight"]) * likelihood
         total = TINY + weight.sum(axis=-1, keepdims=True)
         weight = weight / total
-        share = _softmax(state["evidence"] + params["weight"], xp)
+        share = softmax(state["evidence"] + params["weight"], xp)
         own = (share[..., None, :] @ weight[..., self.hypotheses :])[..., 0, :]
         kept = logistic(self._at(params, "kept"), xp)[:, None]
         past = kept * self._by_head(state["past"]) + weight
@@ -181,9 +181,9 @@ class Hypotheses(Paired):
     def _free(self, state: State, key: Any, xp: Any) -> tuple[Any, Any]:
         """What the free hypotheses foresee [..., free, target], and their variances [..., free]."""
         mean, covariance = self._models(state)
-        variance = _dot(_times(covariance, key[..., None, :]), key[..., None, :])
+        variance = dot(recall(covariance, key[..., None, :]), key[..., None, :])
         variance = xp.maximum(variance, 0.0)
-        foreseen = _times(mean, key[..., None, :])
+        foreseen = recall(mean, key[..., None, :])
         if self.output == "logistic":  # shrunk to the middle by how little is known
             foreseen = 0.5 + foreseen / xp.sqrt(1.0 + variance)[..., None]
             foreseen = xp.minimum(xp.maximum(foreseen, UNSURE), 1.0 - UNSURE)
@@ -196,14 +196,14 @@ class Hypotheses(Paired):
         mean, covariance = self._models(state)
         forget = LEAK + logistic(self._at(params, "forget"), xp)
         keep = (1.0 - forget * own)[..., None, None]
-        prior = xp.asarray(_eye(self.features, str(key.dtype)))
+        prior = xp.asarray(eye(self.features, str(key.dtype)))
         covariance, mean = keep * covariance + (1.0 - keep) * prior, keep * mean
-        spread = _times(covariance, key[..., None, :])
+        spread = recall(covariance, key[..., None, :])
         noise = FLOOR + softplus(self._at(params, "free_noise"), xp)
-        certain = xp.maximum(_dot(spread, key[..., None, :]), 0.0)
+        certain = xp.maximum(dot(spread, key[..., None, :]), 0.0)
         gain = own[..., None] * spread / (own * certain + noise)[..., None]
         middle = 0.5 if self.output == "logistic" else 0.0
-        error = (told - middle)[..., None, :] - _times(mean, key[..., None, :])
+        error = (told - middle)[..., None, :] - recall(mean, key[..., None, :])
         mean = mean + error[..., None] * gain[..., None, :]
         covariance = covariance - gain[..., None] * spread[..., None, :]
         return {
@@ -239,7 +239,7 @@ class Hypotheses(Paired):
         return params[name] + MIDDLE[name]
 
     def _prior(self, params: Params, xp: Any) -> Any:
-        return _softmax(params["prior"], xp)
+        return softmax(params["prior"], xp)
 
     def _by_head(self, flat: Any) -> Any:
         return flat.reshape((*flat.shape[:-1], self.heads, self.together))
@@ -254,21 +254,3 @@ class Hypotheses(Paired):
             mean.reshape((*mean.shape[:-1], self.free, self.target_size, n)),
             covariance.reshape((*covariance.shape[:-1], self.free, n, n)),
         )
-
-
-def _softmax(score: Any, xp: Any) -> Any:
-    share = xp.exp(score - score.max(axis=-1, keepdims=True))
-    return share / share.sum(axis=-1, keepdims=True)
-
-
-def _times(matrix: Any, vector: Any) -> Any:
-    return (matrix @ vector[..., None])[..., 0]
-
-
-def _dot(one: Any, other: Any) -> Any:
-    return (one[..., None, :] @ other[..., None])[..., 0, 0]
-
-
-@cache
-def _eye(size: int, dtype: str) -> np.ndarray:
-    return np.eye(size, dtype=dtype)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fixedweight.errors import NetworkError
-from fixedweight.networks.network import Params, State
+from fixedweight.networks.network import Params, State, eye, softmax
 from fixedweight.networks.paired import Paired, queued
 
 MOST_PAIRED = 8
@@ -107,7 +107,7 @@ class KalmanMemory(Paired):
         start = xp.exp(2.0 * params["start"].reshape(self.filters, 2))
         ones = xp.ones((self.filters, self.features), dtype=start.dtype)
         variance = xp.concatenate([ones, start], axis=-1)
-        covariance = variance[..., None] * xp.asarray(_eye(self.latent, str(start.dtype)))
+        covariance = variance[..., None] * xp.asarray(eye(self.latent, str(start.dtype)))
         return {
             "inputs": self.waiting(batch, self.example_size, xp),
             "shown": xp.zeros((*batch, 1)),
@@ -142,9 +142,7 @@ class KalmanMemory(Paired):
         by_head = evidence.reshape(shape)
         score = params["temper"][:, None] * (by_head - by_head.max(axis=-1, keepdims=True))
         score = score + params["weight"].reshape(self.target_size, self.heads)
-        share = xp.exp(score - score.max(axis=-1, keepdims=True))
-        share = share / share.sum(axis=-1, keepdims=True)
-        output = (share * forecast.reshape(shape)).sum(axis=-1)
+        output = (softmax(score, xp) * forecast.reshape(shape)).sum(axis=-1)
         return xp.minimum(xp.maximum(output, params["low"]), params["high"])
 
     def ramps(self, params: Params, x: Any, xp: Any) -> Any:
@@ -170,8 +168,8 @@ class KalmanMemory(Paired):
         if 2 <= self.example_size <= MOST_PAIRED:
             u = self.warped(params, ramps, xp) - 1.0
             first, second = np.triu_indices(self.example_size, 1)
-            eye = _eye(self.example_size, str(u.dtype))
-            parts.append((u @ eye[:, first]) * (u @ eye[:, second]))
+            pick = eye(self.example_size, str(u.dtype))
+            parts.append((u @ pick[:, first]) * (u @ pick[:, second]))
         return xp.concatenate(parts, axis=-1)
 
     def warped(self, params: Params, ramps: Any, xp: Any) -> Any:
@@ -211,7 +209,7 @@ class KalmanMemory(Paired):
         mean = kept * mean + up * mean[..., -1:]
         rows = kept[..., None] * covariance + up[..., None] * covariance[..., -1:, :]
         covariance = rows * kept[..., None, :] + rows[..., -1:] * up[..., None, :]
-        covariance = covariance + added[..., None] * _eye(self.latent, str(gap.dtype))
+        covariance = covariance + added[..., None] * eye(self.latent, str(gap.dtype))
         return {
             "mean": mean.reshape(state["mean"].shape),
             "covariance": covariance.reshape(state["covariance"].shape),
@@ -232,7 +230,7 @@ class KalmanMemory(Paired):
         certain = xp.maximum(_dot(spread, key), 0.0)
         variance = certain + self._noise(params, xp)
         # no covariance is beyond those of Cauchy and Schwarz, whatever rounding says
-        own = (covariance * _eye(self.latent, str(mean.dtype))).sum(axis=-1)
+        own = (covariance * eye(self.latent, str(mean.dtype))).sum(axis=-1)
         most = xp.sqrt(TINY + xp.maximum(own, 0.0) * certain[..., None])
         spread = xp.minimum(xp.maximum(spread, -most), most)
         error = (target - mean) / scale - _dot(effects, key)
@@ -270,11 +268,6 @@ class KalmanMemory(Paired):
         flat, n = state["mean"], self.latent
         axes = (*flat.shape[:-1], self.filters, n)
         return flat.reshape(axes), state["covariance"].reshape((*axes, n))
-
-
-@cache
-def _eye(size: int, dtype: str) -> np.ndarray:
-    return np.eye(size, dtype=dtype)
 
 
 @cache

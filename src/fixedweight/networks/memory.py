@@ -10,13 +10,12 @@ of your own subclasses `Memory`.
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, ClassVar
 
 import numpy as np
 
 from fixedweight.errors import NetworkError
-from fixedweight.networks.network import Params, State, logistic, softplus
+from fixedweight.networks.network import Params, State, eye, logistic, softplus
 from fixedweight.networks.paired import Paired, queued
 from fixedweight.networks.simple import affine, uniform
 
@@ -249,7 +248,7 @@ class LeastSquaresMemory(Memory):
 
     def rule(self, state: State, matrix: Any, key: Any, value: Any, gates: Any, xp: Any) -> State:
         keep = ((1.0 - LEAK) * logistic(gates[..., 0, :], xp))[..., None, None]
-        prior = _eye(self.features, str(matrix.dtype))
+        prior = eye(self.features, str(matrix.dtype))
         covariance = keep * self._covariance(state) + (1.0 - keep) * prior
         matrix = keep * matrix
         spread = recall(covariance, key)
@@ -267,11 +266,6 @@ class LeastSquaresMemory(Memory):
     def _covariance(self, state: State) -> Any:
         flat = state["covariance"]
         return flat.reshape((*flat.shape[:-1], self.heads, self.features, self.features))
-
-
-@cache
-def _eye(size: int, dtype: str) -> np.ndarray:
-    return np.eye(size, dtype=dtype)
 
 
 def _between(x: Any, low: float, high: float, xp: Any) -> Any:

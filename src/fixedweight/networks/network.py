@@ -29,6 +29,7 @@ copy of the step: gradients, the NumPy runtime and every export are made from th
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cache
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -155,6 +156,17 @@ def logistic(x: Any, xp: Any) -> Any:
 def softplus(x: Any, xp: Any) -> Any:
     """log(1 + exp(x)), written so that no x overflows; -softplus(-x) is log f(x)."""
     return xp.maximum(x, 0.0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def softmax(x: Any, xp: Any) -> Any:
+    """exp(x) / sum exp(x) over the last axis, written so that no x overflows."""
+    powers = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
+    return powers / xp.sum(powers, axis=-1, keepdims=True)
+
+
+@cache
+def eye(size: int, dtype: str) -> np.ndarray:
+    return np.eye(size, dtype=dtype)
 
 
 def initial_state(network: Network, params: Params, batch: tuple[int, ...], xp: Any) -> State:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fixedweight.errors import NetworkError
-from fixedweight.networks.network import Network, Params, State, logistic
+from fixedweight.networks.network import Network, Params, State, logistic, softmax
 from fixedweight.networks.simple import affine, uniform
 
 SHARP = 4.0
@@ -98,9 +98,3 @@ class SelfReferential(Network):
 def _apply(rows: Any, matrix: Any) -> Any:
     """[..., row] times [..., row, column]."""
     return (rows[..., None, :] @ matrix)[..., 0, :]
-
-
-def softmax(x: Any, xp: Any) -> Any:
-    """exp(x) / sum exp(x) over the last axis, written so that no x overflows."""
-    powers = xp.exp(x - xp.max(x, axis=-1, keepdims=True))
-    return powers / xp.sum(powers, axis=-1, keepdims=True)
