@@ -20,8 +20,7 @@ from studies.drift.streams import CONDITIONS
 
 from fixedweight import CompiledEstimator, Learner, OnlineEstimator
 from fixedweight.networks import Hypotheses
-from fixedweight.training import default_network
-from fixedweight.training.derive import fit_network
+from fixedweight.training import default_network, fit_network
 
 PASSES, EXAMPLES = 3, 1000
 

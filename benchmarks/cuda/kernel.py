@@ -67,7 +67,8 @@ def cuda(text: str, threads: int, unroll: int = 0) -> str:
     steps = re.sub(r"static __device__ const int (\w+_sizes)", r"static constexpr int \1", steps)
     lane, streams = ((HERE / name).read_text() for name in ("lane.cuh", "streams.cuh"))
     each = "".join(_each(text, name) for name in ("state", "inputs", "outputs"))
-    return f"#define THREADS {threads}\n{head}{lane}{each}{steps}{streams}"
+    tanh = vector[vector.index("INLINE V v_tanh(") :].split("\n}\n")[0] + "\n}\n"
+    return f"#define THREADS {threads}\n{head}{lane}{tanh}{each}{steps}{streams}"
 
 
 def _each(text: str, name: str) -> str:

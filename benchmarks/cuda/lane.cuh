@@ -34,21 +34,9 @@ INLINE V v_log1p(V a) { return log1pf(a); }
 INLINE V v_expm1(V a) { return expm1f(a); }
 INLINE V v_logistic(V a) { return 1.0f / (1.0f + expf(-a)); }
 
-/* The rational approximation of the CPU's kernels. */
-INLINE V v_tanh(V x) {
-    V c = fminf(fmaxf(x, -7.90531110763549805f), 7.90531110763549805f);
-    V s = c * c;
-    V p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-    p = p * s + -8.60467152213735e-11f;
-    p = p * s + 5.12229709037114e-08f;
-    p = p * s + 1.48572235717979e-05f;
-    p = p * s + 6.37261928875436e-04f;
-    p = p * s + 4.89352455891786e-03f;
-    V q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-    q = q * s + 2.26843463243900e-03f;
-    q = q * s + 4.89352518554385e-03f;
-    return __fdividef(c * p, q);
-}
+/* What v_tanh, which follows from the CPU's kernels, is made of. */
+INLINE V clamp(V x, float most) { return fminf(fmaxf(x, -most), most); }
+INLINE V quotient(V a, V b) { return __fdividef(a, b); }
 
 struct Along { /* numbers of one stream, PITCH or the count of streams apart */
     float *at;

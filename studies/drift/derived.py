@@ -12,8 +12,8 @@ import numpy as np
 from fixedweight import Learner, Noisy, derive_seeds
 from fixedweight.families import TaskFamily
 from fixedweight.networks import Hypotheses, Network
+from fixedweight.training import fit_network
 from fixedweight.training.begin import hypotheses_from
-from fixedweight.training.derive import fit_network
 from studies.drift import family
 from studies.drift.streams import Streams
 

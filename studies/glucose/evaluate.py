@@ -20,17 +20,8 @@ from studies.glucose.rivals import PROBLEM, RIVALS
 from studies.glucose.show import REFERENCE
 from studies.protocol import error_table, paired
 from studies.series.derived import predict
+from studies.series.evaluate import SPANS
 
-#: First and last example, counted from 1, of each column of the tables.
-SPANS = {
-    "1": (1, 1),
-    "2-5": (2, 5),
-    "6-10": (6, 10),
-    "11-20": (11, 20),
-    "21-30": (21, 30),
-    "31+": (31, 10**9),
-    "2-20": (2, 20),
-}
 FOLDS = 5
 #: Training days of each adult, by how many there are of all eight.
 SIZES = {"24 days": 3}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import numpy as np
 import pandas as pd
 
@@ -14,8 +12,6 @@ from studies.protocol import series
 from studies.series.data import Problem
 
 UPDATES = 400
-# so often does it look at the validation error; the package exports a function of the module's name
-import_module("fixedweight.training.derive").MOST_CHUNK_DRAWS = 25
 
 
 def table_of(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Table:

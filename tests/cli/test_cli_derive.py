@@ -114,8 +114,8 @@ def small(monkeypatch):
     evaluation = importlib.import_module("fixedweight.evaluation.trial")
     for name in ("STREAMS", "GUESS"):
         monkeypatch.setattr(evaluation, name, 64)
-    training = importlib.import_module("fixedweight.training.derive")
-    monkeypatch.setattr(training, "VALIDATION_STREAMS", 64)
+    run = importlib.import_module("fixedweight.training.run")
+    monkeypatch.setattr(run, "VALIDATION_STREAMS", 64)
     before = jax.config.values["jax_disable_most_optimizations"]
     jax.config.update("jax_disable_most_optimizations", True)
     yield
@@ -136,7 +136,7 @@ def untrained(monkeypatch):
     def begin(*arguments, **settings):
         pytest.fail("training began")
 
-    monkeypatch.setattr(importlib.import_module("fixedweight.training.derive"), "_Run", begin)
+    monkeypatch.setattr(importlib.import_module("fixedweight.training.derive"), "Run", begin)
 
 
 def assert_png(path):
@@ -274,7 +274,7 @@ def test_a_table_with_an_option_of_training_is_not(
     def stop(family, network, *rest):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importlib.import_module("fixedweight.training.derive"), "_Run", stop)
+    monkeypatch.setattr(importlib.import_module("fixedweight.training.derive"), "Run", stop)
     drawn_table().to_csv(tmp_path / "rows.csv", index=False)
     table = ("--table", "rows.csv", "--task", "who", "--target", "effect", "--order", "day")
     code, out, _ = command("derive", *table, "--columns", "dose [mg]", *option)

@@ -35,11 +35,12 @@ def real_cards():
     jax.config.update("jax_disable_most_optimizations", True)  # little runs, much compiles
     with pytest.MonkeyPatch.context() as patch:
         # the packages hide these modules behind the functions of the same name
-        run = importlib.import_module("fixedweight.training.derive")
+        training = importlib.import_module("fixedweight.training.derive")
+        run = importlib.import_module("fixedweight.training.run")
         judge = importlib.import_module("fixedweight.evaluation.trial")
         patch.setattr(run, "MOST_CHUNK_DRAWS", 1)
         patch.setattr(judge, "STREAMS", 40)
-        patch.setattr(run, "check_family", lambda family: None)
+        patch.setattr(training, "check_family", lambda family: None)
         family, network = Boolean(length=40), LSTM1997(blocks=1, hidden=1)
         learner = derive(family, network, schedule=Schedule((Stage(3, 4, 3),)), seeds=2)
         boolean = {**learner.card, "evaluation": evaluate(learner, family)}

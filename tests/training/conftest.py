@@ -91,8 +91,7 @@ def tiny():
 
 @pytest.fixture(scope="session")
 def run_module():
-    """The module `fixedweight.training.derive`, which its package hides behind the function."""
-    return importlib.import_module("fixedweight.training.derive")
+    return importlib.import_module("fixedweight.training.run")
 
 
 @pytest.fixture
@@ -101,9 +100,11 @@ def small_chunks(monkeypatch, run_module):
 
 
 @pytest.fixture
-def unchecked(monkeypatch, run_module):
+def unchecked(monkeypatch):
     """Spare the check of the family, which compiles it once more."""
-    monkeypatch.setattr(run_module, "check_family", lambda family: None)
+    # the package hides the module behind the function of the same name
+    derive_module = importlib.import_module("fixedweight.training.derive")
+    monkeypatch.setattr(derive_module, "check_family", lambda family: None)
 
 
 @pytest.fixture(scope="module")

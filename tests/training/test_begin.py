@@ -8,8 +8,8 @@ import pytest
 
 from fixedweight.families import Boolean, Linear, Recurring
 from fixedweight.networks import Hypotheses
+from fixedweight.training import fit_network
 from fixedweight.training.begin import hypotheses_from
-from fixedweight.training.derive import fit_network
 from fixedweight.training.loop import init_seeds, make_optimizer
 from fixedweight.training.schedule import default_schedule
 

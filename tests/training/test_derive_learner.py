@@ -23,7 +23,7 @@ from fixedweight.families import (
 )
 from fixedweight.networks import LSTM1997, Network
 from fixedweight.training import Schedule, Stage, derive, fit_network
-from fixedweight.training.derive import validation_stream
+from fixedweight.training.run import validation_stream
 
 SHORT = Schedule((Stage(3, 4, 3),), learning_rate=0.1)
 

@@ -24,8 +24,7 @@ from fixedweight.learner import Learner
 from fixedweight.learners import SHIPPED, load
 from fixedweight.learners.tabular import Tabular, TabularLabels
 from fixedweight.networks import LSTM1997, Gaussian, LeastSquaresMemory, Network
-from fixedweight.training import Schedule, Stage, default_network, derive
-from fixedweight.training.derive import Progress
+from fixedweight.training import Progress, Schedule, Stage, default_network, derive
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,8 @@
 """The supervisor: gradient descent over tasks, until the network learns by itself."""
 
 from fixedweight.training.calibrate import calibrated
-from fixedweight.training.derive import (
-    Progress,
-    default_network,
-    derive,
-    derive_seeds,
-    fit_network,
-)
+from fixedweight.training.derive import default_network, derive, derive_seeds, fit_network
+from fixedweight.training.run import Progress
 from fixedweight.training.schedule import Schedule, Stage, default_schedule, online_descent
 
 __all__ = [
