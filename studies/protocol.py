@@ -58,7 +58,9 @@ def kept(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
         began = time.perf_counter()
         found = make()
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, found)
+        partial = path.with_suffix(".partial.npy")  # a file that is there is whole
+        np.save(partial, found)
+        partial.rename(path)
         print(f"{path.stem}: {time.perf_counter() - began:.1f} s", flush=True)
     return np.load(path)
 

@@ -10,9 +10,6 @@ cut goes on; without it everything is measured anew.
 
 import argparse
 import json
-import pickle
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,23 +19,11 @@ import pandas as pd
 from studies.glucose.data import CONDITIONS, days_of, sensor_floor
 from studies.glucose.derived import ARMS
 from studies.glucose.evaluate import FOLDS, SIZES, derived_of, rivals_of, summarised
+from studies.glucose.kept import kept_arm, kept_days
 from studies.glucose.show import RESULTS, page
 
 PACKAGES = ("simglucose", "scikit-learn", "river", "scipy", "numpy", "jax")
 KINDS = ("rivals", "derived")
-
-
-def kept(path: Path, measure: Callable[[], Any]) -> Any:
-    """What `measure` returns, from `path` if it is there."""
-    if not path.exists():
-        began = time.perf_counter()
-        found = measure()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(pickle.dumps(found))
-        partial.rename(path)
-        print(f"{path.stem}: {time.perf_counter() - began:.1f} s", flush=True)
-    return pickle.loads(path.read_bytes())
 
 
 def main() -> None:
@@ -49,11 +34,12 @@ def main() -> None:
     parser.add_argument("--size", choices=SIZES, action="append")
     parser.add_argument("--kind", choices=KINDS, action="append")
     parser.add_argument("--arm", choices=ARMS, action="append", help="of what is derived")
-    parser.add_argument("--parts", type=Path, default=Path("glucose-parts"))
+    parser.add_argument("--parts", type=Path, default=Path(".kept/glucose"))
     asked = parser.parse_args()
+    asked.parts.mkdir(parents=True, exist_ok=True)
     frame = pd.concat(
         [
-            kept(asked.parts / f"days-{i}.pickle", lambda name=name: days_of(name))
+            kept_days(asked.parts / f"days-{i}.parquet", lambda name=name: days_of(name))
             for i, name in enumerate(CONDITIONS)
         ],
         ignore_index=True,
@@ -66,7 +52,7 @@ def main() -> None:
             for kind in asked.kind or KINDS:
 
                 def keep(name: str, measure: Any, stem: str = f"{kind}-{size}-{fold}") -> Any:
-                    return kept(asked.parts / f"{stem}-{name}.pickle", measure)
+                    return kept_arm(asked.parts / f"{stem}-{name}.npz", measure)
 
                 chosen = {name: ARMS[name] for name in asked.arm or ARMS}
                 found |= (

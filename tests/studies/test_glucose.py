@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import fixedweight as fw
+
 pytest.importorskip("river", reason="rivals come with the extra `studies`")
 
 from studies.glucose.data import BEGIN, INPUTS, STEP, on_board, rows
 from studies.glucose.fitted import SEEN, curve
+from studies.glucose.kept import kept_arm, kept_days
 from studies.glucose.minimal import MINUTES, PRIOR, MinimalModel, advance, as_rows, rested
 from studies.glucose.rivals import RIVALS
 
@@ -169,3 +172,21 @@ def test_of_several_seeds_that_with_the_least_validation_error_counts():
     assert adults["seeds"] == {evaluate.REFERENCE: pytest.approx([1.0, 0.5])}
     assert adults["paired"]["rival"]["difference"] == pytest.approx(1.5)
     assert found["seconds"] == {"rival": 1.0, evaluate.REFERENCE: 3.0}
+
+
+def test_what_is_kept_is_what_was_measured_and_is_measured_once(days, tmp_path):
+    learner = fw.load("linear-5d-switching")
+    found = {"predictions": np.ones((1, 3)), "validation": [0.5], "seconds": 2.0}
+    measured = iter([{**found, "learners": [learner]}])
+    for _ in range(2):
+        kept = kept_arm(tmp_path / "fold-an arm.npz", lambda: next(measured))
+        assert kept.keys() == {"learners", *found}
+        np.testing.assert_array_equal(kept["predictions"], found["predictions"])
+        assert kept["learners"][0].card == learner.card
+        np.testing.assert_array_equal(kept["learners"][0].params["w_key"], learner.params["w_key"])
+    rows = iter([days])
+    for _ in range(2):
+        pd.testing.assert_frame_equal(
+            kept_days(tmp_path / "days.parquet", lambda: next(rows)), days
+        )
+    assert not list(tmp_path.glob("*.partial"))
