@@ -40,7 +40,8 @@ def numeric(frame: Any, columns: Sequence[str]) -> np.ndarray:
     pd = require("pandas", "cli")
     for column in columns:
         if not pd.api.types.is_numeric_dtype(frame[column]):
-            value = next((v for v in frame[column] if isinstance(v, str)), frame[column].iloc[0])
+            unread = pd.to_numeric(frame[column], errors="coerce").isna() & frame[column].notna()
+            value = frame[column][unread if unread.any() else slice(None)].iloc[0]
             raise FamilyError(
                 f"Expected numbers in column {column!r}, got {value!r}. Turn it into numbers first."
             )

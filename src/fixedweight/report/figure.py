@@ -45,6 +45,7 @@ def draw(card: dict[str, Any], path: str | Path) -> None:
             color="C3" if kept else "C0",
             lw=1.5 if kept else 0.8,
             alpha=1 if kept else 0.5,
+            marker="o" if len(updates) == 1 else None,  # one look is no line
             label="kept seed" if kept else None,
         )
     right.set(
