@@ -10,13 +10,23 @@ import pytest
 
 from fixedweight.cli.choose import PLAIN, network, presented, simulator, under_conditions
 from fixedweight.estimators import OnlineEstimator
-from fixedweight.families import Boolean, Late, Missing, Noisy, Quadratic, Switching, TaskFamily
+from fixedweight.families import (
+    Boolean,
+    Late,
+    Missing,
+    Noisy,
+    Quadratic,
+    Recurring,
+    Switching,
+    TaskFamily,
+)
 from fixedweight.learner import Learner
 from fixedweight.networks import (
     GRU,
     LSTM1997,
     Alternating,
     Gaussian,
+    Hypotheses,
     Jordan,
     KalmanMemory,
     LeastSquaresMemory,
@@ -211,6 +221,7 @@ def test_each_topology_is_the_one_asked_for():
     lines = Quadratic(scale="none")
     assert asked("LeastSquaresMemory", family=lines) == LeastSquaresMemory(heads=1)
     assert asked(None) == default_network(Boolean())
+    assert asked(None, family=Recurring(Boolean())) == Hypotheses()
     assert asked(None, cells=6) == LSTM1997()  # by its own options
     assert asked(None, family=Switching(Boolean(), every=50), hidden=3).heads == 2
 
@@ -347,6 +358,7 @@ def test_each_condition_is_the_one_asked_for():
     assert under() == base
     assert under("continuous") == Switching(base, every=20)
     assert under("continuous", hazard=0.1) == Switching(base, hazard=0.1)
+    assert under("recurring") == Recurring(base)
     assert under(switch_every=7) == Switching(base, every=7)
     assert under(noise=0.1) == Noisy(base, sd=0.1)
     assert under(flip=0.1) == Noisy(base, flip=0.1)
@@ -367,7 +379,10 @@ BAD = {
     "inputs": (("boolean", "--inputs", 11), "between 1 and 10 Boolean inputs, got 11"),
     "no inputs": (("semilinear", "--inputs", 0), "at least 1 input, got 0"),
     "examples": (("boolean", "--examples", 1), "at least 2 examples"),
-    "regime": (("boolean", "--regime", "always"), "regime 'reset' or 'continuous', got 'always'"),
+    "regime": (
+        ("boolean", "--regime", "always"),
+        "a regime among reset, continuous, rec",
+    ),
     "switch": (("boolean", "--switch-every", 1), "at least 2 examples between switches"),
     "hazard": (("boolean", "--hazard", 1.5), "hazard between 0 and 1, got 1.5"),
     "both": (("boolean", "--hazard", 0.1, "--switch-every", 9), "either every="),
@@ -400,6 +415,16 @@ BAD = {
     "effort": (("boolean", "--effort", 0), "an effort above 0"),
     "effort that is none": (("boolean", "--effort", "nan"), "an effort above 0"),
     "endless effort": (("boolean", "--effort", "inf"), "an effort above 0"),
+    "no time": (("boolean", "--minutes", 0), "more than 0 minutes, got 0"),
+    "no time for a table": ((*TABLE, "--minutes", -1), "more than 0 minutes, got -1"),
+    "a pace of recurring tasks": (
+        ("boolean", "--regime", "recurring", "--hazard", 0.1),
+        "no --switch-every or --hazard with --regime recurring",
+    ),
+    "a spread of hypotheses": (
+        ("boolean", "--regime", "recurring", "--spread", "gaussian"),
+        "no Hypotheses in Gaussian",
+    ),
     "learning rate": (("boolean", "--learning-rate", -1), "a learning rate between 0 and 10"),
     "seeds": ((*TABLE, "--seeds", 0), "1 to 1024 seeds, got 0"),
     "no colon": (("--simulator", "mine.py"), "MODULE:NAME or FILE.py:NAME, got 'mine.py'"),

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 import fixedweight as fw
-from fixedweight.errors import FamilyError
+from fixedweight.errors import FamilyError, InputError
 from fixedweight.relatives import Relatives, explained, fit, tasks
+from fixedweight.relatives.derive import FIRST, RAMPS
 from fixedweight.relatives.told import MOST_TOLD
 
 TASKS, TIME, NOISE = 24, 8, 0.3
@@ -77,6 +78,24 @@ def test_it_survives_its_file_and_says_what_it_is_made_of(learner, tmp_path):
     lines = explained(again.card)
     assert len(lines) == 1 + MOST_TOLD
     assert "share" in lines[1]
+
+
+def test_with_little_time_less_is_fitted_and_the_card_says_so(learner):
+    short = fw.derive_related(table(drawn()), minutes=1e-9)
+    run, whole = short.card["derivation"], learner.card["derivation"]
+    assert {one["ramps"] for one in run["structures"]} == {RAMPS[FIRST]}
+    assert {one["ramps"] for one in whole["structures"]} == set(RAMPS)
+    assert (run["not_fitted"], whole["not_fitted"]) == (2, 0)
+    assert "for lack of time 2 fits" in "".join(explained(short.card))
+    same = [one for one in whole["structures"] if one["ramps"] == RAMPS[FIRST]]
+    assert [one["held_out_log_likelihood"] for one in run["structures"]] == [
+        one["held_out_log_likelihood"] for one in same
+    ]
+
+
+def test_no_time_at_all_is_refused():
+    with pytest.raises(InputError, match="more than 0 minutes"):
+        fw.derive_related(table(drawn()), minutes=0.0)
 
 
 def test_predictions_are_bounded_by_what_the_tasks_have_shown(learner):

@@ -8,10 +8,9 @@ import pytest
 
 from fixedweight.families import Boolean, Linear, Recurring
 from fixedweight.networks import Hypotheses
-from fixedweight.training import fit_network
+from fixedweight.training import default_schedule, fit_network
 from fixedweight.training.begin import hypotheses_from
 from fixedweight.training.loop import init_seeds, make_optimizer
-from fixedweight.training.schedule import default_schedule
 
 ROWS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
 

@@ -22,6 +22,7 @@ from fixedweight.families import (
     Missing,
     Noisy,
     Quadratic,
+    Recurring,
     Semilinear,
     Sinusoid,
     SparseLinear,
@@ -55,6 +56,7 @@ FAMILIES: dict[str, type[Family]] = {
     "gaussian-process": GaussianProcess,
     "linear-dynamics": LinearDynamics,
 }
+REGIMES = ("reset", "continuous", "recurring")
 SPREADS: dict[str, type[Uncertain]] = {"gaussian": Gaussian, "quantiles": Quantiles}
 PLAIN = {name: kind for name, kind in NETWORKS.items() if not issubclass(kind, Presented)}
 
@@ -159,8 +161,15 @@ def under_conditions(
     late: int | None,
 ) -> TaskFamily:
     """The family with each condition that was asked for."""
-    if regime not in ("reset", "continuous"):
-        raise InputError(f"Expected regime 'reset' or 'continuous', got {regime!r}.")
+    if regime not in REGIMES:
+        raise InputError(f"Expected a regime among {', '.join(REGIMES)}, got {regime!r}.")
+    if regime == "recurring":
+        if switch_every is not None or hazard is not None:
+            raise InputError(
+                "Expected no --switch-every or --hazard with --regime recurring, whose streams "
+                "each switch at a pace of their own."
+            )
+        family = Recurring(family)
     if regime == "continuous" and switch_every is None and hazard is None:
         switch_every = family.examples
     if switch_every is not None or hazard is not None:

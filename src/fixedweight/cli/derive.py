@@ -35,7 +35,11 @@ def derive(
         typer.Option(help="quadratic targets: task (usual), global or none", show_default=False),
     ] = None,
     regime: Annotated[
-        str, typer.Option(help="reset: a task a stream; continuous: unmarked switches")
+        str,
+        typer.Option(
+            help="reset: a task a stream; continuous: unmarked switches; recurring: to and fro "
+            "between a few tasks"
+        ),
     ] = "reset",
     switch_every: Annotated[int | None, typer.Option(help="examples between switches")] = None,
     hazard: Annotated[float | None, typer.Option(help="chance of a switch a step")] = None,
@@ -69,7 +73,8 @@ def derive(
     network: Annotated[
         str | None,
         typer.Option(
-            help="LeastSquaresMemory (the default), GatedDeltaMemory, DeltaMemory, LSTM1997 (the "
+            help="LeastSquaresMemory (the default), Hypotheses (the default for labels, 0 or 1, "
+            "of recurring tasks), GatedDeltaMemory, DeltaMemory, LSTM1997 (the "
             "paper's), LSTM, GRU, SLSTM, MLSTM, Transformer, Elman, Jordan, FullyRecurrent or "
             "SelfReferential",
             show_default=False,
@@ -103,6 +108,10 @@ def derive(
         ),
     ] = "bptt",
     effort: Annotated[float, typer.Option(help="times the usual number of updates")] = 1.0,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="the most that training may take; as long as usual", show_default=False),
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option(help="peak of its course")] = None,
     seeds: Annotated[int, typer.Option(help="networks trained side by side; best kept")] = 4,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="of everything random")] = 0,
@@ -167,7 +176,7 @@ def derive(
         raise InputError(f"Expected --out to name a .safetensors file in a folder, got {path}.")
     if table is not None and isinstance(chosen, Table) and not asked & TRAINED:
         console.print("fitting filters to the tasks ...", style="dim")
-        learner = derive_related(chosen, seed=seed)
+        learner = derive_related(chosen, seed=seed, minutes=minutes)
         for line in explained(learner.card):
             console.print(line)
         _keep(learner, chosen, seed, path)
@@ -193,6 +202,7 @@ def derive(
     schedule = default_schedule(chosen, chosen_network)
     if learning_rate is not None:
         schedule = dataclasses.replace(schedule, learning_rate=learning_rate)
+    planned = schedule.scaled(effort).updates
     checkpoint = path.with_suffix(".checkpoint")
     if checkpoint.exists():
         console.print(f"resuming from {checkpoint}", style="dim")
@@ -202,6 +212,7 @@ def derive(
                 "gradient": gradient,
                 "schedule": schedule,
                 "effort": effort,
+                "minutes": minutes,
                 "seeds": seeds,
                 "seed": seed,
                 "checkpoint": checkpoint,
@@ -220,6 +231,8 @@ def derive(
             f"error on validation tasks: {first['validation_error']:.3g} after the simulator, "
             f"{run['validation_error']:.3g} after the table"
         )
+    if not run["stopped_early"] and (made := (first or run)["updates"]) < planned:
+        console.print(f"{made} updates of {planned}, as many as the time allows")
     if run["stopped_early"]:
         console.print(f"stopped early; the same command goes on from {checkpoint}", style="yellow")
     _keep(learner, chosen, seed, path)

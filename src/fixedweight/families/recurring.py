@@ -61,6 +61,10 @@ class Recurring(Wrapper):
     def switches(self) -> bool:
         return True
 
+    @property
+    def recurs(self) -> bool:
+        return True
+
     def at_pace(self, hazard: float) -> TaskFamily:
         if not hazard:
             return self.family

@@ -106,6 +106,11 @@ class TaskFamily(ABC):
         """Whether the task changes within a stream, unmarked."""
         return False
 
+    @property
+    def recurs(self) -> bool:
+        """Whether a stream comes back to tasks that it has had before."""
+        return False
+
     def at_pace(self, hazard: float) -> "TaskFamily":
         """The same with its unmarked switches at another rate, or none at 0: for a curriculum.
 

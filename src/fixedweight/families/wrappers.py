@@ -81,6 +81,10 @@ class Wrapper(TaskFamily):
     def switches(self) -> bool:
         return self.family.switches
 
+    @property
+    def recurs(self) -> bool:
+        return self.family.recurs
+
     def at_pace(self, hazard: float) -> TaskFamily:
         return type(self)(**{**vars(self), "family": self.family.at_pace(hazard)})
 

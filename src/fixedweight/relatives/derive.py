@@ -1,7 +1,7 @@
 """derive_related(): from a table of related series to a learner, few tasks being enough."""
 
-import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -30,6 +30,7 @@ from fixedweight.relatives.knots import knots_of, varying
 from fixedweight.relatives.scale import Scaled, scales
 from fixedweight.relatives.tasks import Tasks, tasks_of
 from fixedweight.scaling import Scaling
+from fixedweight.training.pace import Clock, check_minutes
 
 RAMPS = (5, 9, 16)
 """How finely inputs are divided, one of these for all filters of a network."""
@@ -39,7 +40,7 @@ ROOM = 0.5
 """Predictions leave the range of the known targets by at most this share of it."""
 
 
-def derive_related(table: Table, *, seed: int = 0) -> Learner:
+def derive_related(table: Table, *, seed: int = 0, minutes: float | None = None) -> Learner:
     """Derive a learner for a table of related series: filters whose weights gradient descent finds.
 
     Several structures (what differs between tasks: a constant, curves, a level that drifts) are
@@ -51,23 +52,27 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     Args:
         table: from `read_table`; a few tasks will do, a hundred at most are looked at.
         seed: of the folds.
+        minutes: the most that fitting may take. A fit that would take longer, by those before, is
+            left out: logarithms first, then other numbers of ramps; the first is made in any case.
 
     Raises:
         FamilyError: fewer than three tasks to fit, or no structure whose fit stays finite.
+        InputError: no time at all.
     """
-    began = time.monotonic()
+    check_minutes(minutes)
+    clock = Clock(minutes)
     tasks = tasks_of(table, seed)
     rows = tasks.rows
     on = scales(tasks.inputs, tasks.targets, tasks.there, tasks.known, rows)
-    first = [_fitted(table, tasks, scaled, RAMPS[FIRST]) for scaled in on]
+    first = clock.within([partial(_fitted, table, tasks, scaled, RAMPS[FIRST]) for scaled in on])
+    on = on[: len(first)]
     worth = [_worth(tasks, *pair, seed) for pair in zip(on, first, strict=True)]
     logs = len(on) > 1 and worth[1][0] > worth[0][0] and worth[1][1] < worth[0][1]
-    scaled, begun = on[logs], first[logs]
-    fits = [
-        begun if i == FIRST else _fitted(table, tasks, scaled, count)
-        for i, count in enumerate(RAMPS)
-    ]
-    params, mean, variance = jax.tree.map(lambda *leaves: np.concatenate(leaves), *fits)
+    scaled = on[logs]
+    others = [count for count in RAMPS if count != RAMPS[FIRST]]
+    more = clock.within([partial(_fitted, table, tasks, scaled, count) for count in others])
+    fits = dict(sorted([(RAMPS[FIRST], first[logs]), *zip(others, more, strict=False)]))
+    params, mean, variance = jax.tree.map(lambda *leaves: np.concatenate(leaves), *fits.values())
     y, known = scaled.targets[rows], tasks.known[rows]
     score = log_scores(y, mean, variance, known)
     share, _ = _of_one_fineness(scaled, y, mean, variance, known, seed)
@@ -87,7 +92,7 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
     if scaled.log:
         weights["unit"] = np.array([scaled.unit])
     off = scaled.raw(y) - scaled.raw(mixed(*usable, share, temper))
-    tried = [(count, candidate) for count in RAMPS for candidate in CANDIDATES]
+    tried = [(count, candidate) for count in fits for candidate in CANDIDATES]
     return _learner(table, network, weights, scaled.scaling, {
         "structures": [
             {"ramps": count, **candidate._asdict(), "share": round(float(share[i]), 3),
@@ -99,10 +104,11 @@ def derive_related(table: Table, *, seed: int = 0) -> Learner:
             "in logarithms" if one.log else "as they are": list(found)
             for one, found in zip(on, worth, strict=True)
         },
+        "not_fitted": clock.left_out,
         "tasks": len(rows),
         "seed": seed,
         "validation_error": float(np.mean((off[known] / scaled.scaling.target_scale[0]) ** 2)),
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": round(clock.elapsed(), 1),
     })  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """derive_matched(): from a simulator and a table of the real thing to a learner."""
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,8 @@ from fixedweight.training import Schedule, Stage, derive, derive_seeds
 LONGEST = 64
 """Examples that one gradient goes through on the table's own tasks."""
 UPDATES = 300
+ON_SIMULATOR = 0.8
+"""The share of the time, where it is bounded, for the simulator's tasks."""
 RATE = 0.005
 """A tenth of what a network begins with: it is to be corrected, not to begin anew."""
 
@@ -34,7 +37,8 @@ def derive_matched(family: Matched, network: Network | None = None, **settings: 
         FamilyError: simulator and table do not fit each other, or cannot be trained on.
         NetworkError, InputError, LearnerFileError: as in `derive`.
     """
-    first = derive(family, network, **settings)
+    began, minutes = time.monotonic(), settings.pop("minutes", None)
+    first = derive(family, network, minutes=minutes and ON_SIMULATOR * minutes, **settings)
     if first.card["derivation"]["stopped_early"]:
         return first
     settings = {
@@ -42,10 +46,12 @@ def derive_matched(family: Matched, network: Network | None = None, **settings: 
         for name, value in settings.items()
         if name in ("gradient", "effort", "seeds", "seed", "on_progress")
     }
+    left = minutes and max(1e-3, minutes - (time.monotonic() - began) / 60.0)
     learners = derive_seeds(
         family.table,
         first.network,
         start=first.params,
+        minutes=left,
         schedule=correcting(family.table),
         **settings,
     )

@@ -24,6 +24,8 @@ def explained(card: dict[str, Any]) -> list[str]:
             for name, (likelihood, error) in run["scales"].items()
         ]
         lines.insert(0, f"targets of tasks left out, foreseen {'; '.join(found)}")
+    if left_out := run.get("not_fitted"):
+        lines.append(f"for lack of time {left_out} fits of all structures were not made")
     for one in ordered[:MOST_TOLD]:
         taken = f"share {one['share']:.2f}" if one["share"] else "left out"
         candidate = Candidate(*(one[name] for name in Candidate._fields))

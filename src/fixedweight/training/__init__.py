@@ -1,9 +1,10 @@
 """The supervisor: gradient descent over tasks, until the network learns by itself."""
 
 from fixedweight.training.calibrate import calibrated
-from fixedweight.training.derive import default_network, derive, derive_seeds, fit_network
+from fixedweight.training.defaults import default_network, default_schedule, fit_network
+from fixedweight.training.derive import derive, derive_seeds
 from fixedweight.training.run import Progress
-from fixedweight.training.schedule import Schedule, Stage, default_schedule, online_descent
+from fixedweight.training.schedule import Schedule, Stage, online_descent
 
 __all__ = [
     "Progress",

@@ -11,20 +11,15 @@ from fixedweight.errors import InputError, NetworkError
 from fixedweight.families import TaskFamily, check_family
 from fixedweight.gradients import gradient_for
 from fixedweight.learner import Learner
-from fixedweight.networks import (
-    LSTM1997,
-    LeastSquaresMemory,
-    Network,
-    Params,
-    check_network,
-    parameter_count,
-)
-from fixedweight.scaling import Scaling, identity_scaling
+from fixedweight.networks import LSTM1997, Network, Params, check_network, parameter_count
+from fixedweight.scaling import Scaling
 from fixedweight.training.calibrate import calibrated
 from fixedweight.training.checkpoint import fingerprint
+from fixedweight.training.defaults import default_network, default_schedule, fit_network
 from fixedweight.training.loop import TrainState
+from fixedweight.training.pace import check_minutes
 from fixedweight.training.run import Progress, Run, plain
-from fixedweight.training.schedule import Schedule, default_schedule
+from fixedweight.training.schedule import Schedule
 
 CALIBRATION = 0xCA11
 """Folded into the seed for the streams on which intervals are calibrated."""
@@ -49,6 +44,7 @@ def derive_seeds(
     schedule: Schedule | None = None,
     start: Params | None = None,
     effort: float = 1.0,
+    minutes: float | None = None,
     seeds: int = 4,
     seed: int = 0,
     checkpoint: str | Path | None = None,
@@ -68,6 +64,8 @@ def derive_seeds(
         start: weights that all networks begin from, instead of random ones; kept where no later
             ones have a lower error on held-out tasks.
         effort: times the schedule's number of updates.
+        minutes: the most that training may take. Where the updates would take longer on this
+            machine, by the pace of a few, there are fewer of them on the same course.
         seeds: how many networks.
         seed: of everything random, 0 to 2^32 - 1. Same seed, same machine: same learners.
         checkpoint: a file to write every few seconds, and to resume from if it is there. It is
@@ -87,7 +85,7 @@ def derive_seeds(
         network = LSTM1997() if gradient.endswith("1997") else default_network(family)
     network = fit_network(family, network)
     schedule = (schedule or default_schedule(family, network)).scaled(effort)
-    _check_arguments(seeds, seed, network)
+    _check_arguments(seeds, seed, minutes, network)
     algorithm = gradient_for(network, gradient)
     if start is not None:
         _check_start(network, start)
@@ -105,13 +103,18 @@ def derive_seeds(
     }
     if start is not None:
         plan["start"] = fingerprint({}, start)
+    if minutes is not None:
+        plan["minutes"] = minutes
     run = Run(family, network, algorithm, schedule, seeds, seed, path, plan, start)
+    if minutes is not None:
+        run.limit(60.0 * minutes)
     stopped = run.go(on_progress)
     run.select(1)  # a run stopped early may still have rivals
     card = {
         "family": family.describe(),
         "derivation": {
             **plan,
+            "schedule": run.schedule.plain(),
             "updates": run.done,
             "stopped_early": stopped,
             "seconds": round(run.seconds, 1),
@@ -126,32 +129,6 @@ def derive_seeds(
     if path and not stopped:
         path.unlink(missing_ok=True)
     return learners
-
-
-def default_network(family: TaskFamily) -> Network:
-    """The network that stands first on the leaderboard: a least-squares memory.
-
-    It has features enough for a quadratic of up to five inputs, and for a linear function of more;
-    a second head where tasks switch, and where targets lie in [0, 1], which may be linear in
-    features themselves or in their log-odds.
-    """
-    n = family.input_size
-    quadratic = (n + 1) * (n + 2) // 2
-    features = max(8, n + 4, min(24, quadratic + 2))
-    heads = 2 if family.switches or family.unit_targets else 1
-    return LeastSquaresMemory(heads=heads, features=features)
-
-
-def fit_network(family: TaskFamily, network: Network) -> Network:
-    """The network with inputs, outputs and output units that fit the family."""
-    plain = family.scaling() == identity_scaling(family.input_size, family.target_size)
-    return network.fitted(
-        input_size=family.network_input_size,
-        target_size=family.target_size,
-        output="logistic" if family.unit_targets and plain else "linear",
-        delay=family.delay,
-        flagged=family.flagged,
-    )
 
 
 def _learners(
@@ -189,11 +166,12 @@ def _learners(
     return learners
 
 
-def _check_arguments(seeds: int, seed: int, network: Network) -> None:
+def _check_arguments(seeds: int, seed: int, minutes: float | None, network: Network) -> None:
     if not 1 <= seeds <= 1024:
         raise InputError(f"Expected 1 to 1024 seeds, got {seeds}.")
     if not 0 <= seed < 2**32:
         raise InputError(f"Expected a seed from 0 to 2**32 - 1, got {seed}.")
+    check_minutes(minutes)
     check_network(network)
 
 

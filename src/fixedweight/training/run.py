@@ -9,14 +9,16 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
+from jaxtyping import Array, Key, PRNGKeyArray
 
 from fixedweight.families import Stream, Table, TaskFamily, innermost
 from fixedweight.gradients import Gradient
-from fixedweight.networks import Hypotheses, Network, Params
+from fixedweight.networks import Hypotheses, Network, Params, initial_state, parameter_count
+from fixedweight.training import pace
 from fixedweight.training.begin import hypotheses_from
 from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from fixedweight.training.loop import (
+    Advance,
     TrainState,
     begun_from,
     init_seeds,
@@ -28,6 +30,9 @@ from fixedweight.training.schedule import Schedule, Stage
 
 CHUNK = 4_000_000
 """Example-steps, over all seeds, between two looks at the validation error."""
+USUAL = 4096
+"""Numbers of a network, weights and state. One of more takes longer to step and is looked at more
+often."""
 MOST_CHUNK_DRAWS = 500
 FROM_TABLE = 25
 """The same where tasks to choose by are a table's: few tasks are soon known by heart."""
@@ -67,6 +72,7 @@ class Run:
         plan: dict[str, Any],
         start: Params | None = None,
     ) -> None:
+        self.began = time.monotonic()
         self.family, self.network, self.schedule = family.part("train"), network, schedule
         self.gradient = gradient
         self.seeds, self.path = seeds, path
@@ -91,7 +97,10 @@ class Run:
         if start is not None:
             self.state = begun_from(self.state, start)
             self.state, _ = self.validate(self.state)
-        self.done, self.seconds = 0, 0.0
+        size = _numbers(network, self.state.params)
+        self.chunk = int(CHUNK * min(1.0, USUAL / size) ** 2)
+        self.done, self.seconds, self.share = 0, 0.0, 1.0
+        self.most_seconds = float("inf")
         self.unsaved: tuple[TrainState, dict[str, Any]] | None = None
         self.saved = time.monotonic()
         self.history: list[list[Any]] = []
@@ -100,14 +109,39 @@ class Run:
             self.state, header = load_checkpoint(path, self.plan, self._rows_of)
             self.done, self.seconds = header["done"], header["seconds"]
             self.history, self.rows = header["history"], header["rows"]
+            self._shorten(header["share"])
+
+    def limit(self, seconds: float) -> None:
+        """Take so many seconds at most, and fewer updates where all would take longer here."""
+        self.most_seconds = seconds
+        if not self.done:
+            paces = [self._pace(number, stage) for number, stage in enumerate(self.schedule.stages)]
+            self._shorten(pace.share(paces, seconds - (time.monotonic() - self.began)))
+
+    def _shorten(self, share: float) -> None:
+        self.share = share
+        if share < 1.0:
+            self.schedule = self.schedule.scaled(share)
+            self.optimizer = make_optimizer(self.schedule)
+
+    def _pace(self, number: int, stage: Stage) -> pace.Pace:
+        rows = self.seeds * stage.rivals
+        state = jax.tree.map(lambda leaf: leaf[:rows], self.state)
+        advance, keys = self._compiled(stage), self._keys(number, np.arange(rows))
+        draws = -(-stage.updates // stage.windows)
+        looks = sum(1 for _ in _chunks(stage, rows, 0, self.chunk, self.most))
+        return pace.measured(
+            lambda some: advance(state, keys, 0, some), lambda: self.validate(state), draws, looks
+        )
 
     def go(self, on_progress: Callable[[Progress], None]) -> bool:
         """Train to the end; True if stopped early by Ctrl-C after at least one chunk."""
+        self.seconds += time.monotonic() - self.began
         try:
             end = 0
             for number, stage in enumerate(self.schedule.stages):
                 begin, end = end, end + stage.updates
-                if self.done < end:
+                if self.done < end and not self.late:
                     self.select(stage.rivals)
                     self._stage(number, stage, begin, on_progress)
         except KeyboardInterrupt:
@@ -117,6 +151,11 @@ class Run:
         finally:
             self._save()
         return False
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up; never before there is anything to keep."""
+        return bool(self.history) and self.seconds > self.most_seconds
 
     def select(self, rivals: int) -> None:
         """Of each seed's networks let only so many go on: those with the lowest errors."""
@@ -141,14 +180,12 @@ class Run:
     def _stage(
         self, number: int, stage: Stage, begin: int, on_progress: Callable[[Progress], None]
     ) -> None:
-        advance = make_advance(
-            self.network, self.gradient, self.optimizer, self.family, self.scaling, stage,
-            self.plain,
-        )  # fmt: skip
-        rows = np.asarray(self.rows)
-        keys = jax.vmap(jax.random.fold_in, in_axes=(0, None))(self.keys[rows], number)
+        advance, rows = self._compiled(stage), np.asarray(self.rows)
+        keys = self._keys(number, rows)
         first = (self.done - begin) // stage.windows
-        for draws in _chunks(stage, len(rows), first, self.most):
+        for draws in _chunks(stage, len(rows), first, self.chunk, self.most):
+            if self.late:
+                return
             started = time.monotonic()
             state, loss = advance(self.state, keys, first, draws)
             self.state, error = self.validate(state)
@@ -162,6 +199,7 @@ class Run:
             header = {
                 "done": self.done,
                 "seconds": self.seconds,
+                "share": self.share,
                 "rows": self.rows,
                 "history": [*self.history],
             }
@@ -181,6 +219,16 @@ class Run:
                 )
             )
 
+    def _compiled(self, stage: Stage) -> Advance:
+        return make_advance(
+            self.network, self.gradient, self.optimizer, self.family, self.scaling, stage,
+            self.plain,
+        )  # fmt: skip
+
+    def _keys(self, number: int, rows: np.ndarray) -> Key[Array, " row"]:
+        """Of the networks in these rows, for the stage of this number."""
+        return jax.vmap(jax.random.fold_in, in_axes=(0, None))(self.keys[rows], number)
+
     def _steps_left(self) -> float:
         """Example-steps still to do, all seeds together."""
         left, end = 0.0, 0
@@ -189,6 +237,12 @@ class Run:
             updates = min(max(0, end - self.done), stage.updates)
             left += self.seeds * stage.rivals * updates * stage.batch * stage.length
         return left
+
+
+def _numbers(network: Network, params: Params) -> int:
+    """Weights and numbers of state of one of the networks whose parameters are stacked."""
+    one = {name: np.asarray(value[0]) for name, value in params.items()}
+    return parameter_count(one) + sum(v.size for v in initial_state(network, one, (), np).values())
 
 
 def validation_stream(family: TaskFamily, key: PRNGKeyArray) -> Stream:
@@ -203,10 +257,10 @@ def validation_stream(family: TaskFamily, key: PRNGKeyArray) -> Stream:
     return jax.jit(draw)(key)
 
 
-def _chunks(stage: Stage, seeds: int, first: int, most: int) -> Iterator[int]:
+def _chunks(stage: Stage, seeds: int, first: int, chunk: int, most: int) -> Iterator[int]:
     """Draws per chunk, from draw `first` on; the cuts do not depend on where a run began."""
     cost = seeds * stage.batch * stage.length * stage.windows
-    size = max(1, min(most, CHUNK // cost))
+    size = max(1, min(most, chunk // cost))
     draws = -(-stage.updates // stage.windows)
     while first < draws:
         yield min(size, draws - first)

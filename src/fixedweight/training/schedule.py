@@ -1,20 +1,9 @@
-"""How training proceeds: stages of growing stream length, and one learning-rate curve over all.
-
-On long streams gradient descent can sit on a plateau for thousands of updates before it finds that
-anything can be remembered at all. Short streams leave it within a second, and what was learned
-there carries over. For unmarked switches the stages go on with a switch inside the window that is
-differentiated, so that the gradient sees that memory must be overwritten; at random times, since
-networks learn to count to a fixed one rather than to notice it. How much of the old task a network
-forgets at a change is settled in these early stages and hardly mends later, so several rivals go
-through them for each seed.
-"""
+"""How training proceeds: stages, and one learning-rate curve over all."""
 
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from fixedweight.errors import InputError
-from fixedweight.families import TaskFamily
-from fixedweight.networks import Hypotheses, Network, Paired, Presented, Transformer
 
 UNCLIPPED = 1e30
 """A norm that no gradient reaches."""
@@ -137,56 +126,3 @@ def online_descent(
     return Schedule(
         (stage,), learning_rate=learning_rate, optimizer="sgd", warmup=0, final=1.0, clip=UNCLIPPED
     )
-
-
-def default_schedule(family: TaskFamily, network: Network | None = None) -> Schedule:
-    """A course that suits a family, by the length of its tasks and whether they switch, and a
-    network: those that bring targets and their inputs together need not discover how to remember,
-    and take fewer updates at a lower rate."""
-    while isinstance(network, Presented):
-        network = network.network
-    if isinstance(network, Hypotheses):
-        return _for_hypotheses(family)
-    if isinstance(network, Paired):
-        return _for_paired(family, 0.02 if isinstance(network, Transformer) else 0.05)
-    n = family.examples
-    short = min(n, 20)
-    if family.switches:
-        return Schedule(
-            (
-                Stage(short, 128, 600, hazard=0.0, rivals=4),
-                Stage(64, 64, 3000, hazard=1 / 32, rivals=4),
-                Stage(max(n, 64), 64, 4000, hazard=min(1 / 32, 2 / n)),
-                Stage(2 * n, 64, 2000, windows=4),
-            ),
-            learning_rate=0.05,
-        )
-    stages = [Stage(short, 128, 600)]
-    if n > 64:
-        stages += [Stage(64, 64, 1200), Stage(n, 32, 400)]
-    elif n > short:
-        stages.append(Stage(n, 128, 6000))
-    return Schedule(tuple(stages), learning_rate=0.1)
-
-
-def _for_hypotheses(family: TaskFamily) -> Schedule:
-    """A short one: they begin at tasks of the family, near where they end. Streams are long enough
-    for a task to come back."""
-    steps = (4 if family.switches else 1) * min(family.examples, 256)
-    stage = Stage(steps, 8, 160)
-    return Schedule((stage,), learning_rate=0.01, optimizer="adam", warmup=20)
-
-
-def _for_paired(family: TaskFamily, rate: float) -> Schedule:
-    n = family.examples
-    if family.switches:
-        stages = [
-            Stage(64, 64, 2000, hazard=1 / 32),
-            Stage(max(n, 128), 32, 800, hazard=min(1 / 32, 2 / n)),
-            Stage(2 * max(n, 64), 32, 400),
-        ]
-    else:
-        stages = [Stage(min(n, 64), 64, 2000)]
-        if n > 64:
-            stages.append(Stage(n, 32, 300))
-    return Schedule(tuple(stages), learning_rate=rate)
