@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn
 
 from fixedweight.cli.console import console, print_card
+from fixedweight.cli.programs import keep_programs
 from fixedweight.errors import InputError, require
 
 TRAINED = {
@@ -129,6 +130,7 @@ def derive(
     """
     asked = _differing(locals())
     require("jax", "train")
+    keep_programs()
     from fixedweight.cli import choose
     from fixedweight.families import Simulated, Table, read_table
     from fixedweight.relatives import Matched, derive_matched, derive_related, explained

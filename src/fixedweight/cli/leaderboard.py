@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fixedweight.cli.console import console
+from fixedweight.cli.programs import keep_programs
 from fixedweight.errors import InputError, require
 
 
@@ -30,6 +31,7 @@ def leaderboard(
     the same command goes on. Delete FAMILY.json to measure a family again.
     """
     require("jax", "train")
+    keep_programs()
     from fixedweight.evaluation.rivals import LIBRARIES, RIVALS
     from fixedweight.leaderboard import FAMILIES, NETWORKS, board, changes, part
     from fixedweight.parts import load, measure, results_folder, shown

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fixedweight.cli.console import console
+from fixedweight.cli.programs import keep_programs
 from fixedweight.errors import InputError, require
 
 
@@ -24,6 +25,7 @@ def reproduce(
     """
     for module in ("jax", "sklearn", "evosax"):
         require(module, "reproduce")
+    keep_programs()
     from fixedweight.parts import measure, results_folder, shown
     from fixedweight.reproduce import PARTS
 

@@ -54,6 +54,12 @@ def machine() -> str:
     version = subprocess.run(
         [*compiler(), "--version"], capture_output=True, text=True, check=False
     )
+    return f"{version.stdout}\n{processor()}"
+
+
+@functools.cache
+def processor() -> str:
+    """The processor and its instruction sets."""
     try:
         flags = next(
             line for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -61,7 +67,7 @@ def machine() -> str:
         )  # fmt: skip
     except (OSError, StopIteration):
         flags = platform.processor()
-    return f"{version.stdout}\n{platform.machine()}\n{flags}"
+    return f"{platform.machine()}\n{flags}"
 
 
 @functools.cache
