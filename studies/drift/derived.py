@@ -40,6 +40,7 @@ PLANS = {
     "hypotheses": Plan(family.concepts, BANK),
     "hypotheses, as they begin": Plan(family.concepts, BANK, effort=0.0),
     "hypotheses, derived with 5 % flipped": Plan(noisy, BANK),
+    "hypotheses without STAGGER's": Plan(family.without_stagger, BANK),
     "hypotheses without STAGGER's, as they begin": Plan(family.without_stagger, BANK, effort=0.0),
     "least-squares memory": Plan(family.concepts, None, effort=0.2),
     "hypotheses, Boolean": Plan(family.boolean_maps, FEW, boolean=True),

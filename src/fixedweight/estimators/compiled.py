@@ -1,10 +1,14 @@
 """The online estimator with its step compiled: the same learner, in a microsecond or two."""
 
 import ctypes
+import functools
+import math
 import struct
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from operator import itemgetter
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -18,6 +22,10 @@ from fixedweight.estimators.online import (
     too_large,
 )
 from fixedweight.learner import Learner, as_floats
+
+Direct = Callable[..., float]
+CODES: WeakKeyDictionary[Learner, ctypes.CDLL] = WeakKeyDictionary()
+"""Of learners in use: a thousand estimators of one share its code, which takes a while to find."""
 
 
 class CompiledEstimator(OnlineEstimator):
@@ -51,11 +59,12 @@ class CompiledEstimator(OnlineEstimator):
         self._pack_x, self._pack_y = struct.Struct(f"{n}f"), struct.Struct(f"{k}f")
         named = n > 1 and learner.input_names and not learner.columns
         self._pick = itemgetter(*learner.input_names) if named else None
+        self._predict, self._learn_at_once = _direct(self._code, self._at, k)
         super().__init__(learner)
 
     def reset(self) -> "CompiledEstimator":
-        super().reset()
         self._code.estimator_reset(self._at)
+        self.examples, self._ahead = 0, None
         self._state, self._supplement = self._parts, self._told
         return self
 
@@ -71,6 +80,11 @@ class CompiledEstimator(OnlineEstimator):
         return _with_state, (self.learner, self.get_state())
 
     def predict_one(self, x: Inputs) -> float | np.ndarray:
+        kind = type(x)
+        if kind is list or kind is tuple:
+            found = self._predict(*x)
+            if found == found:
+                return found
         self._show(x)
         if self._code.estimator_predict(self._at):
             raise too_large("inputs", self._inputs(x))
@@ -78,6 +92,10 @@ class CompiledEstimator(OnlineEstimator):
         return found[0] if len(found) == 1 else np.array(found, dtype=np.float32)
 
     def learn_one(self, x: Inputs, y: Target) -> None:
+        kind = type(x)
+        if (kind is list or kind is tuple) and self._learn_at_once(y, *x) == 0.0:
+            self.examples += 1
+            return
         self._show(x)
         try:
             self._pack_y.pack_into(self._memory, self._y_at, y)
@@ -92,8 +110,7 @@ class CompiledEstimator(OnlineEstimator):
     def predict_many(self, inputs: Any) -> np.ndarray:
         x = np.ascontiguousarray(as_floats("inputs", inputs, (None, self.learner.input_size)))
         predictions = np.empty((len(x), self.learner.target_size), dtype=np.float32)
-        pointers = x.ctypes.data, predictions.ctypes.data
-        done = self._code.estimator_predict_many(self._at, *pointers, len(x))
+        done = self._code.estimator_predict_many(self._at, address(x), address(predictions), len(x))
         if done < len(x):
             raise too_large("inputs", x[done])
         return predictions
@@ -103,8 +120,9 @@ class CompiledEstimator(OnlineEstimator):
         y = target_rows(targets, len(x), self.learner.target_size)
         x, y = np.ascontiguousarray(x), np.ascontiguousarray(y)
         predictions, before = np.empty_like(y), bytes(self._memory)
-        pointers = (array.ctypes.data for array in (x, y, predictions))
-        done = self._code.estimator_learn_many(self._at, *pointers, len(x))
+        done = self._code.estimator_learn_many(
+            self._at, address(x), address(y), address(predictions), len(x)
+        )
         if done < len(x):
             self._memory[:] = before
             raise too_large("an example", np.concatenate([x[done], y[done]]))
@@ -132,6 +150,58 @@ class CompiledEstimator(OnlineEstimator):
             self._pack_x.pack_into(self._memory, self._x_at, *self._inputs(x).tolist())
 
 
+class _Method(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_: ClassVar = [
+        ("name", ctypes.c_char_p),
+        ("function", ctypes.c_void_p),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    ]
+
+
+FAST_CALL = 0x80
+"""CPython's METH_FASTCALL: arguments come as an array."""
+NEEDED = (
+    *("PyFloat_AsDouble", "PyFloat_FromDouble", "PyErr_Occurred", "PyErr_Clear"),
+    "PyLong_AsVoidPtr",
+)
+"""Of CPython's stable interface, in the order of the struct in `runtime/estimator.c.txt`."""
+
+
+def _direct(code: ctypes.CDLL, at: int, targets: int) -> list[Direct]:
+    """`predict(*inputs)` and `learn(target, *inputs)` of the estimator at an address, as functions
+    that Python calls itself: ctypes takes longer about a call than a small network about a step.
+
+    What either returns is NaN where numbers are none or are refused, which nothing has changed, and
+    always where a target has several numbers.
+    """
+    if targets > 1 or sys.implementation.name != "cpython":
+        return [lambda *numbers: math.nan] * 2
+    needed = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p) for name in NEEDED]
+    code.estimator_python((ctypes.c_void_p * len(needed))(*needed))
+    made = ctypes.pythonapi.PyCFunction_NewEx
+    made.restype = ctypes.py_object
+    made.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    functions = (code.estimator_call_predict, code.estimator_call_learn)
+    return [
+        made(ctypes.addressof(_method(ctypes.cast(function, ctypes.c_void_p).value)), at, None)
+        for function in functions
+    ]
+
+
+@functools.cache
+def _method(address: int) -> _Method:
+    """Kept for ever, as the code is: functions made of it refer to it until they are gone."""
+    return _Method(b"estimator", address, FAST_CALL, None)
+
+
+def address(array: np.ndarray) -> int:
+    """Where an array's numbers are; `array.ctypes.data` takes ten times as long to say it."""
+    return array.__array_interface__["data"][0]
+
+
 def _with_state(learner: Learner, state: dict[str, np.ndarray]) -> CompiledEstimator:
     estimator = CompiledEstimator(learner)
     estimator.set_state(state)
@@ -139,6 +209,8 @@ def _with_state(learner: Learner, state: dict[str, np.ndarray]) -> CompiledEstim
 
 
 def _library(learner: Learner) -> ctypes.CDLL:
+    if learner in CODES:
+        return CODES[learner]
     require("jax", "train")
     from fixedweight.exports.c import to_estimator
     from fixedweight.kernels import NotCompiled
@@ -152,4 +224,5 @@ def _library(learner: Learner) -> ctypes.CDLL:
         getattr(code, f"estimator_{name}").argtypes = [ctypes.c_void_p]
     code.estimator_predict_many.argtypes = [*[ctypes.c_void_p] * 3, ctypes.c_int]
     code.estimator_learn_many.argtypes = [*[ctypes.c_void_p] * 4, ctypes.c_int]
+    CODES[learner] = code
     return code
