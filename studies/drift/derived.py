@@ -11,7 +11,7 @@ import numpy as np
 
 from fixedweight import Learner, Noisy, derive_seeds
 from fixedweight.families import TaskFamily
-from fixedweight.networks import Hypotheses, Network
+from fixedweight.networks import Hypotheses, LeastSquaresMemory, Network
 from fixedweight.training import fit_network
 from fixedweight.training.begin import hypotheses_from
 from studies.drift import family
@@ -37,15 +37,18 @@ BANK = Hypotheses()
 FEW = Hypotheses(hypotheses=32, free=1, features=4)
 """The Boolean maps are all known: there is nothing to learn freely."""
 PLANS = {
-    "hypotheses": Plan(family.concepts, BANK),
+    # the first of each kind of streams is what `derive` makes with nothing set
+    "hypotheses": Plan(family.concepts, None),
     "hypotheses, as they begin": Plan(family.concepts, BANK, effort=0.0),
     "hypotheses, derived with 5 % flipped": Plan(noisy, BANK),
     "hypotheses without STAGGER's": Plan(family.without_stagger, BANK),
     "hypotheses without STAGGER's, as they begin": Plan(family.without_stagger, BANK, effort=0.0),
-    "least-squares memory": Plan(family.concepts, None, effort=0.2),
+    "least-squares memory": Plan(
+        family.concepts, LeastSquaresMemory(heads=2, features=24), effort=0.2
+    ),
+    "least-squares memory, Boolean": Plan(family.boolean_maps, None, boolean=True),
     "hypotheses, Boolean": Plan(family.boolean_maps, FEW, boolean=True),
     "hypotheses, Boolean, as they begin": Plan(family.boolean_maps, FEW, boolean=True, effort=0.0),
-    "least-squares memory, Boolean": Plan(family.boolean_maps, None, boolean=True, effort=0.2),
 }
 
 

@@ -5,8 +5,7 @@
     python -m studies.series.show             print the tables from the stored results
 
 Rivals are fitted once, since they hardly depend on a seed; learners are derived anew for each seed
-and each fold. `--plain-seeds 1` adds what `derive` makes of the table alone, half an hour more,
-`--later-seeds 1` gradient descent from the fit, another hour.
+and each fold. What gradient descent adds to them: `studies.series.beyond`.
 Predictions are kept by fold in `--kept`, so that a run goes on where the last one stopped.
 """
 
@@ -28,8 +27,6 @@ def main() -> None:
     )
     parser.add_argument("problems", nargs="*", choices=[*PROBLEMS, []], default=[])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--plain-seeds", type=int, default=0)
-    parser.add_argument("--later-seeds", type=int, default=0)
     parser.add_argument("--kept", type=Path, default=Path(".kept/series"))
     parser.add_argument("--seed", type=int, help="only this seed's predictions, kept for later")
     asked = parser.parse_args()
@@ -38,12 +35,9 @@ def main() -> None:
         if asked.seed is not None:
             derived_predictions(PROBLEMS[name], asked.seed, asked.kept)
             continue
-        found = measured(
-            PROBLEMS[name], asked.seeds, asked.plain_seeds, asked.later_seeds, asked.kept
-        )
+        found = measured(PROBLEMS[name], asked.seeds, asked.kept)
         results["problems"][name] = {
-            "command": f"python -m studies.series {name} --seeds {asked.seeds}"
-            f" --plain-seeds {asked.plain_seeds} --later-seeds {asked.later_seeds}",
+            "command": f"python -m studies.series {name} --seeds {asked.seeds}",
             "versions": {package: version(package) for package in PACKAGES},
             **found,
         }

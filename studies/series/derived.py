@@ -5,13 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fixedweight import Learner, Schedule, Stage, derive_seeds, read_table
+from fixedweight import Learner, read_table
 from fixedweight.families import Table
-from fixedweight.relatives import Relatives, derive_related
+from fixedweight.relatives import derive_related
 from studies.protocol import series
 from studies.series.data import Problem
-
-UPDATES = 400
 
 
 def table_of(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int) -> Table:
@@ -43,28 +41,3 @@ def related(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int
     """`derive_related`, as it is."""
     learner = derive_related(table_of(problem, train, test, seed), seed=seed)
     return predict(learner, problem, test)
-
-
-def gone_on(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> np.ndarray:
-    """`derive_related`, then gradient descent on relatives drawn from that fit, stopped where the
-    error on validation tasks is least, before the first update if it is there."""
-    table = table_of(problem, train, test, seed)
-    learner = derive_related(table, seed=seed)
-    later = derive_seeds(
-        Relatives(table, learner),
-        learner.network,
-        start=dict(learner.params),
-        schedule=Schedule(
-            (Stage(min(table.examples, 64), 32, UPDATES),), learning_rate=0.003, optimizer="adam"
-        ),
-        seeds=1,
-        seed=seed,
-    )[0]
-    return predict(later, problem, test)
-
-
-def plain(problem: Problem, train: pd.DataFrame, test: pd.DataFrame, seed: int = 0) -> np.ndarray:
-    """`derive` on the table itself, as it is: the best of four seeds by validation tasks."""
-    learners = derive_seeds(table_of(problem, train, test, seed), seed=seed)
-    best = min(learners, key=lambda one: one.card["derivation"]["validation_error"])
-    return predict(best, problem, test)

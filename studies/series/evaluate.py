@@ -26,8 +26,6 @@ SPANS = {
     "2-20": (2, 20),
 }
 DERIVED = "derived from relatives"
-GONE_ON = "relatives, then gradient descent"
-PLAIN = "derived from the table alone"
 
 
 def rival_predictions(problem: Problem, folder: Path) -> dict[str, np.ndarray]:
@@ -40,33 +38,20 @@ def rival_predictions(problem: Problem, folder: Path) -> dict[str, np.ndarray]:
     return predictions
 
 
-def derived_predictions(
-    problem: Problem, seed: int, folder: Path, plain: bool = False, gone_on: bool = False
-) -> dict[str, np.ndarray]:
+def derived_predictions(problem: Problem, seed: int, folder: Path) -> dict[str, np.ndarray]:
     """The same of what `fixedweight` derives; the folds are the rivals', the seed is its own."""
-    asked = {
-        DERIVED: (derived.related, True),
-        GONE_ON: (derived.gone_on, gone_on),
-        PLAIN: (derived.plain, plain),
-    }
-    return {
-        name: _crossed(problem, folder / f"{name} {seed}", partial(fit, problem, seed=seed))
-        for name, (fit, wanted) in asked.items()
-        if wanted
-    }
+    fit = partial(derived.related, problem, seed=seed)
+    return {DERIVED: _crossed(problem, folder / f"{DERIVED} {seed}", fit)}
 
 
-def measured(
-    problem: Problem, seeds: int, plain_seeds: int, later_seeds: int, folder: Path
-) -> dict[str, object]:
+def measured(problem: Problem, seeds: int, folder: Path) -> dict[str, object]:
     """Error tables of all, and comparisons by task of each with what was derived, by seed."""
     frame = problem.load()
     target = frame["target"].to_numpy()
     rivals = {name: np.abs(p - target) for name, p in rival_predictions(problem, folder).items()}
     by_seed = []
     for seed in range(seeds):
-        asked = seed < plain_seeds, seed < later_seeds
-        found = derived_predictions(problem, seed, folder, *asked)
+        found = derived_predictions(problem, seed, folder)
         own = {name: np.abs(p - target) for name, p in found.items()}
         early = (frame["order"] >= 2).to_numpy() & (frame["order"] <= 20).to_numpy()
         both = {name: error[early] for name, error in {**rivals, **own}.items()}

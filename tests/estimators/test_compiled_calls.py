@@ -44,6 +44,24 @@ def test_numbers_of_any_kind_count_as_in_an_array(learner, examples):
         np.testing.assert_array_equal(direct.get_state()[name], part)
 
 
+def test_a_list_that_changes_under_its_numbers_is_harmless(learner):
+    class Thief:
+        def __init__(self, row):
+            self.row = row
+
+        def __float__(self):
+            self.row.clear()
+            gc.collect()
+            return 0.5
+
+    estimator = CompiledEstimator(learner)
+    row = []
+    row += [Thief(row), 1.0]
+    with pytest.raises(InputError):
+        estimator.predict_one(row)
+    assert estimator.predict_one([0.5, 1.0]) == estimator.predict_one(np.array([0.5, 1.0]))
+
+
 class Odd:
     def __float__(self):
         raise ValueError("this is no number today")

@@ -80,9 +80,8 @@ class CompiledEstimator(OnlineEstimator):
         return _with_state, (self.learner, self.get_state())
 
     def predict_one(self, x: Inputs) -> float | np.ndarray:
-        kind = type(x)
-        if kind is list or kind is tuple:
-            found = self._predict(*x)
+        if type(x) is list:
+            found = self._predict(x)
             if found == found:
                 return found
         self._show(x)
@@ -92,8 +91,7 @@ class CompiledEstimator(OnlineEstimator):
         return found[0] if len(found) == 1 else np.array(found, dtype=np.float32)
 
     def learn_one(self, x: Inputs, y: Target) -> None:
-        kind = type(x)
-        if (kind is list or kind is tuple) and self._learn_at_once(y, *x) == 0.0:
+        if type(x) is list and self._learn_at_once(x, y) == 0.0:
             self.examples += 1
             return
         self._show(x)
@@ -165,14 +163,15 @@ FAST_CALL = 0x80
 """CPython's METH_FASTCALL: arguments come as an array."""
 NEEDED = (
     *("PyFloat_AsDouble", "PyFloat_FromDouble", "PyErr_Occurred", "PyErr_Clear"),
-    "PyLong_AsVoidPtr",
+    *("PyLong_AsVoidPtr", "PyList_Size", "PyList_GetItem", "Py_IncRef", "Py_DecRef"),
 )
 """Of CPython's stable interface, in the order of the struct in `runtime/estimator.c.txt`."""
 
 
 def _direct(code: ctypes.CDLL, at: int, targets: int) -> list[Direct]:
-    """`predict(*inputs)` and `learn(target, *inputs)` of the estimator at an address, as functions
+    """`predict(inputs)` and `learn(inputs, target)` of the estimator at an address, as functions
     that Python calls itself: ctypes takes longer about a call than a small network about a step.
+    Inputs are a list, and nothing else.
 
     What either returns is NaN where numbers are none or are refused, which nothing has changed, and
     always where a target has several numbers.
