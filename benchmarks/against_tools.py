@@ -19,16 +19,16 @@ from studies.drift.rivals import RIVALS
 from studies.drift.streams import CONDITIONS
 
 from fixedweight import CompiledEstimator, Learner, OnlineEstimator
-from fixedweight.networks import Hypotheses
-from fixedweight.training import default_network, fit_network
+from fixedweight.networks import Hypotheses, LeastSquaresMemory
+from fixedweight.training import fit_network
 
 PASSES, EXAMPLES = 3, 1000
 
 
 def memory() -> Learner:
-    """The default learner for concepts, with random weights."""
+    """What is the default where tasks do not come back, with random weights."""
     family = concepts()
-    network = fit_network(family, default_network(family))
+    network = fit_network(family, LeastSquaresMemory(heads=2, features=24))
     return Learner(
         network=network,
         params=network.init_params(np.random.default_rng(0)),
