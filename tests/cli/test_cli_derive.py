@@ -293,6 +293,15 @@ def test_a_table_with_an_option_of_training_is_not(
     assert "fitting filters" not in out
 
 
+def test_with_little_time_there_are_fewer_updates_and_it_says_so(tmp_path, command, small):
+    code, out, err = command("derive", "boolean", "--minutes", 1e-6, *TINY, "--examples", "16")
+    assert (code, err) == (0, "")
+    run = Learner.load("boolean.safetensors").card["derivation"]
+    assert f"{run['updates']} updates of " in out
+    assert run["minutes"] == 1e-6
+    assert not list(tmp_path.glob("*.checkpoint"))
+
+
 def test_a_simulator(tmp_path, command, small, unchecked):
     (tmp_path / "mine.py").write_text(FAMILIES)
     code, out, err = command(

@@ -1,12 +1,14 @@
 """A simulator's tasks that look like a table's: against the truth that the table was drawn from."""
 
+import importlib
+
 import jax
 import numpy as np
 import pandas as pd
 import pytest
 
 import fixedweight as fw
-from fixedweight.errors import FamilyError
+from fixedweight.errors import FamilyError, InputError
 from fixedweight.families import check_family
 from fixedweight.relatives import Matched
 from fixedweight.relatives.matched import summaries
@@ -135,3 +137,35 @@ def test_a_learner_comes_from_the_simulator_then_from_the_table():
     assert learner.input_names == ("x",)
     guess, _ = learner.unroll(*(part[2:3] for part in (table().inputs, table().targets)))
     assert np.isfinite(guess).all()
+
+
+def test_the_time_is_shared_between_simulator_and_table(monkeypatch):
+    """What each part is given; neither trains here."""
+    module = importlib.import_module("fixedweight.relatives.derive_matched")
+    given = {}
+
+    class Done:
+        network, params = fw.GRU(hidden=4), {}
+        card = {"derivation": {"stopped_early": False, "validation_error": 1.0}}  # noqa: RUF012
+
+    def on_simulator(family, network, minutes=None, **settings):
+        given["simulator"] = minutes
+        return Done
+
+    def on_table(table, network, minutes=None, **settings):
+        given["table"] = minutes
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "derive", on_simulator)
+    monkeypatch.setattr(module, "derive_seeds", on_table)
+    matched = Matched(table(), simulator())
+    for minutes in (10.0, None):
+        with pytest.raises(KeyboardInterrupt):
+            fw.derive_matched(matched, minutes=minutes)
+        if minutes is None:
+            assert given == {"simulator": None, "table": None}
+        else:
+            assert given["simulator"] == 8.0
+            assert given["table"] == pytest.approx(10.0, abs=0.1)
+    with pytest.raises(InputError, match="more than 0 minutes"):
+        fw.derive_matched(matched, minutes=0.0)

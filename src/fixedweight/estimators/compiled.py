@@ -159,6 +159,8 @@ class _Method(ctypes.Structure):
     ]
 
 
+MADE = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p)
+"""Of a method, its first argument and a module: a function of Python's."""
 FAST_CALL = 0x80
 """CPython's METH_FASTCALL: arguments come as an array."""
 NEEDED = (
@@ -180,9 +182,7 @@ def _direct(code: ctypes.CDLL, at: int, targets: int) -> list[Direct]:
         return [lambda *numbers: math.nan] * 2
     needed = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p) for name in NEEDED]
     code.estimator_python((ctypes.c_void_p * len(needed))(*needed))
-    made = ctypes.pythonapi.PyCFunction_NewEx
-    made.restype = ctypes.py_object
-    made.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    made = MADE(("PyCFunction_NewEx", ctypes.pythonapi))
     functions = (code.estimator_call_predict, code.estimator_call_learn)
     return [
         made(ctypes.addressof(_method(ctypes.cast(function, ctypes.c_void_p).value)), at, None)

@@ -9,6 +9,7 @@ from fixedweight.learner import Learner
 from fixedweight.networks import Network
 from fixedweight.relatives.matched import Matched
 from fixedweight.training import Schedule, Stage, derive, derive_seeds
+from fixedweight.training.pace import check_minutes
 
 LONGEST = 64
 """Examples that one gradient goes through on the table's own tasks."""
@@ -38,6 +39,7 @@ def derive_matched(family: Matched, network: Network | None = None, **settings: 
         NetworkError, InputError, LearnerFileError: as in `derive`.
     """
     began, minutes = time.monotonic(), settings.pop("minutes", None)
+    check_minutes(minutes)
     first = derive(family, network, minutes=minutes and ON_SIMULATOR * minutes, **settings)
     if first.card["derivation"]["stopped_early"]:
         return first

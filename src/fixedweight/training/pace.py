@@ -71,8 +71,8 @@ class Clock:
         for work in works:
             before = self.elapsed()
             if self.longest and before + self.longest > self.most:
-                self.left_out += 1
-                continue
+                self.left_out += len(works) - len(found)
+                break
             found.append(work())
             self.longest = max(self.longest, self.elapsed() - before)
         return found

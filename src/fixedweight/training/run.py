@@ -109,7 +109,7 @@ class Run:
             self.state, header = load_checkpoint(path, self.plan, self._rows_of)
             self.done, self.seconds = header["done"], header["seconds"]
             self.history, self.rows = header["history"], header["rows"]
-            self._shorten(header["share"])
+            self._shorten(header.get("share", 1.0))  # none in files of old
 
     def limit(self, seconds: float) -> None:
         """Take so many seconds at most, and fewer updates where all would take longer here."""
