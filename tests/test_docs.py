@@ -92,6 +92,13 @@ def test_what_descent_adds_is_that_of_the_stored_results():
     assert block(written, "studies.series.beyond") == page(json.loads(RESULTS.read_text()))
 
 
+def test_the_shifts_are_those_of_the_stored_results():
+    from studies.series.shift import RESULTS, page
+
+    written = (ROOT / "docs" / "real-problems.md").read_text()
+    assert block(written, "studies.series.shift") == page(json.loads(RESULTS.read_text()))
+
+
 def test_the_times_at_use_are_those_stored():
     stored = (ROOT / "benchmarks" / "at_use.txt").read_text()
     page = (ROOT / "docs" / "real-problems.md").read_text()
