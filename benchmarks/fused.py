@@ -32,7 +32,15 @@ import numpy as np
 from fixedweight.families import Semilinear
 from fixedweight.gradients import bptt, traces1997
 from fixedweight.kernels import build, call
-from fixedweight.networks import LSTM, LSTM1997, NETWORKS, Network, initial_state
+from fixedweight.networks import (
+    LSTM,
+    LSTM1997,
+    NETWORKS,
+    Hypotheses,
+    LeastSquaresMemory,
+    Network,
+    initial_state,
+)
 from fixedweight.training import fit_network, online_descent
 from fixedweight.training.loop import init_seeds, make_advance, make_optimizer
 
@@ -336,8 +344,8 @@ FIRST = """
 import sys, time, jax
 from fixedweight.families import Semilinear
 from fixedweight.gradients import bptt, traces1997
-from benchmarks.fused import COMPILED, problem
-network = COMPILED[sys.argv[1]]
+from benchmarks.fused import FIRST_USED, problem
+network = FIRST_USED[sys.argv[1]]
 arguments = problem(network, 64, 64)
 began = time.perf_counter()
 jax.jit(bptt(network)).lower(*arguments)
@@ -348,11 +356,16 @@ COMPILED = {
     "12 + 6, second layer 40": LSTM1997(blocks=12, second=40),
     "64 cells": LSTM1997(blocks=64, hidden=0),
 }
+FIRST_USED = COMPILED | {
+    "least-squares memory, 8 features": LeastSquaresMemory(features=8),
+    "least-squares memory, 24 features, 2 heads": LeastSquaresMemory(features=24, heads=2),
+    "512 hypotheses": Hypotheses(),
+}
 
 
 def compile() -> None:
     print("\nFirst use of a network, seconds: traced, written and compiled; then from the cache")
-    for label in COMPILED:
+    for label in FIRST_USED:
         rounds = []
         for _ in range(3):
             with tempfile.TemporaryDirectory() as folder:
