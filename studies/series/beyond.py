@@ -1,6 +1,6 @@
 """What gradient descent adds to filters that were fitted to a table, and does without them.
 
-    python -m studies.series.beyond             every problem: an hour on a core
+    python -m studies.series.beyond             every problem: three hours on a core
     python -m studies.series.beyond DNase       this one; the others' results are kept
     python -m studies.series.beyond show        print the table from the stored results
 
