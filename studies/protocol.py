@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -55,14 +56,30 @@ def cross_predict_many(
 def kept(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
     """What is in a file, made first if it is not there: a long run goes on where it stopped."""
     if not path.exists():
-        began = time.perf_counter()
-        found = make()
+        found = timed(path.stem, make)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".partial.npy")  # a file that is there is whole
-        np.save(partial, found)
-        partial.rename(path)
-        print(f"{path.stem}: {time.perf_counter() - began:.1f} s", flush=True)
+
+        def write(partial: Path) -> None:
+            with partial.open("wb") as file:  # a name alone would be given another ending
+                np.save(file, found)
+
+        replaced(path, write)
     return np.load(path)
+
+
+def timed(what: str, make: Callable[[], Any]) -> Any:
+    """What is made, and on the terminal how long that took."""
+    began = time.perf_counter()
+    found = make()
+    print(f"{what}: {time.perf_counter() - began:.1f} s", flush=True)
+    return found
+
+
+def replaced(path: Path, write: Callable[[Path], object]) -> None:
+    """Written to another name first: a file that is there is whole."""
+    partial = path.with_suffix(".partial")
+    write(partial)
+    partial.rename(path)
 
 
 def error_table(

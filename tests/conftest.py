@@ -1,6 +1,5 @@
 """What all tests share."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 
@@ -8,16 +7,10 @@ import jax
 import pytest
 from hypothesis import settings
 
-from fixedweight.kernels.build import cache_folder, processor
+from fixedweight.cli.programs import keep_programs
 
-# What is compiled is kept for the next time the tests run; each worker has its own, since one does
-# not wait for another to have written a program whole.
-DIGEST = hashlib.sha256(processor().encode()).hexdigest()[:16]
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-if jax.config.values["jax_compilation_cache_dir"] is None:
-    kept = cache_folder() / f"tests-{DIGEST}-{WORKER}"
-    jax.config.update("jax_compilation_cache_dir", str(kept))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+# What is compiled is kept for the next time the tests run.
+keep_programs(f"tests-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}")
 
 # The first example of a property compiles: a deadline would measure that.
 settings.register_profile("fixedweight", deadline=None)

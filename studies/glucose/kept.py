@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from fixedweight import Learner
+from studies.protocol import replaced, timed
 
 
 def kept_days(path: Path, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """The rows that `make` returns, from a .parquet file if it is there."""
     if not path.exists():
-        rows = _timed(path.stem, make)
-        _replace(path, lambda partial: rows.to_parquet(partial))
+        rows = timed(path.stem, make)
+        replaced(path, lambda partial: rows.to_parquet(partial))
     return pd.read_parquet(path)
 
 
@@ -25,7 +25,7 @@ def kept_arm(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any
     """What `measure` returns of a predictor, from an .npz file if it is there: numbers and arrays;
     "learners", if any, from files of their own beside it."""
     if not path.exists():
-        found = _timed(path.stem, measure)
+        found = timed(path.stem, measure)
         for i, learner in enumerate(found.get("learners", ())):
             learner.save(_learner_file(path, i))
         numbers = {name: value for name, value in found.items() if name != "learners"}
@@ -34,7 +34,7 @@ def kept_arm(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any
             with partial.open("wb") as file:  # a name alone would be given another ending
                 np.savez(file, **numbers)
 
-        _replace(path, write)
+        replaced(path, write)
     with np.load(path) as stored:
         found = dict(stored)
     if "validation" in found:
@@ -45,17 +45,3 @@ def kept_arm(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any
 
 def _learner_file(path: Path, number: int) -> Path:
     return path.with_name(f"{path.stem}-{number}.safetensors")
-
-
-def _timed(what: str, make: Callable[[], Any]) -> Any:
-    began = time.perf_counter()
-    found = make()
-    print(f"{what}: {time.perf_counter() - began:.1f} s", flush=True)
-    return found
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Written to another name first: a file that is there is whole."""
-    partial = path.with_suffix(".partial")
-    write(partial)
-    partial.rename(path)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fixedweight import Learner, Schedule, Stage, derive_seeds
+from fixedweight import Learner, Schedule, Stage, derive
 from fixedweight.families import Table
 from fixedweight.relatives import Relatives, derive_related
 from studies.protocol import folds
@@ -38,16 +38,14 @@ def learners(table: Table, seed: int) -> dict[str, Learner]:
     course = Schedule((stage,), learning_rate=RATE, optimizer="adam")
 
     def further(family: Relatives | Table) -> Learner:
-        return derive_seeds(
-            family, fitted.network, start=dict(fitted.params), schedule=course, seeds=1, seed=seed
-        )[0]
+        start = dict(fitted.params)
+        return derive(family, fitted.network, start=start, schedule=course, seeds=1, seed=seed)
 
-    alone = derive_seeds(table, seed=seed, minutes=MINUTES)
     return {
         FIT: fitted,
         RELATIVES: further(Relatives(table, fitted)),
         TASKS: further(table),
-        ALONE: min(alone, key=lambda one: one.card["derivation"]["validation_error"]),
+        ALONE: derive(table, seed=seed, minutes=MINUTES),
     }
 
 

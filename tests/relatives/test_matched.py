@@ -148,16 +148,14 @@ def test_the_time_is_shared_between_simulator_and_table(monkeypatch):
         network, params = fw.GRU(hidden=4), {}
         card = {"derivation": {"stopped_early": False, "validation_error": 1.0}}  # noqa: RUF012
 
-    def on_simulator(family, network, minutes=None, **settings):
-        given["simulator"] = minutes
-        return Done
-
-    def on_table(table, network, minutes=None, **settings):
+    def derive(family, network, minutes=None, **settings):
+        if isinstance(family, Matched):
+            given["simulator"] = minutes
+            return Done
         given["table"] = minutes
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "derive", on_simulator)
-    monkeypatch.setattr(module, "derive_seeds", on_table)
+    monkeypatch.setattr(module, "derive", derive)
     matched = Matched(table(), simulator())
     for minutes in (10.0, None):
         with pytest.raises(KeyboardInterrupt):

@@ -5,7 +5,7 @@ are learned; `fixedweight.training` begins them at tasks that the family draws.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -59,6 +59,7 @@ class Hypotheses(Paired):
         NetworkError: a size that is not positive.
     """
 
+    presentable: ClassVar[bool] = False
     hypotheses: int = 512
     """Fixed ones."""
     free: int = 4

@@ -53,6 +53,9 @@ class Network(ABC):
     memory: ClassVar[frozenset[str]] = frozenset()
     """The parts of the state through which the truncated gradient of 1997 flows in time."""
 
+    presentable: ClassVar[bool] = True
+    """Whether it can be shown its examples in another form, or asked for more (`Presented`)."""
+
     input_size: int = 3
     """Numbers in one input of the network: the example's inputs and the supplementary ones."""
     target_size: int = 1

@@ -11,7 +11,6 @@ from typing import Any, Literal
 import numpy as np
 
 from fixedweight.errors import NetworkError
-from fixedweight.networks.hypotheses import Hypotheses
 from fixedweight.networks.lstm1997 import LSTM1997
 from fixedweight.networks.network import Network, Params, State
 
@@ -39,10 +38,10 @@ class Presented(Network):
                 f"Expected a network in {type(self).__name__}, got {self.network!r}. "
                 f"Write {type(self).__name__}(LSTM1997()), say."
             )
-        if isinstance(self.network, Hypotheses):
+        if not self.network.presentable:
             raise NetworkError(
-                f"Expected no Hypotheses in {type(self).__name__}: it takes its examples as they "
-                "are, and of labels its prediction is the chance of 1 already."
+                f"Expected no {type(self.network).__name__} in {type(self).__name__}: it takes its "
+                "examples as they are and says itself how sure it is. Use it alone."
             )
         if self.delay < 0 or self.data < 0:
             raise NetworkError(

@@ -8,7 +8,7 @@ from fixedweight.families import Table
 from fixedweight.learner import Learner
 from fixedweight.networks import Network
 from fixedweight.relatives.matched import Matched
-from fixedweight.training import Schedule, Stage, derive, derive_seeds
+from fixedweight.training import Schedule, Stage, derive
 from fixedweight.training.pace import check_minutes
 
 LONGEST = 64
@@ -49,7 +49,7 @@ def derive_matched(family: Matched, network: Network | None = None, **settings: 
         if name in ("gradient", "effort", "seeds", "seed", "on_progress")
     }
     left = minutes and max(1e-3, minutes - (time.monotonic() - began) / 60.0)
-    learners = derive_seeds(
+    best = derive(
         family.table,
         first.network,
         start=first.params,
@@ -57,7 +57,6 @@ def derive_matched(family: Matched, network: Network | None = None, **settings: 
         schedule=correcting(family.table),
         **settings,
     )
-    best = min(learners, key=lambda one: one.card["derivation"]["validation_error"])
     card = {
         "family": family.describe(),
         "derivation": {**best.card["derivation"], "on_simulator": first.card["derivation"]},
