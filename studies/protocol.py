@@ -5,8 +5,13 @@ A frame has a row an example; `order` counts the examples of a task from 1.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.queues import Queue
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +85,22 @@ def replaced(path: Path, write: Callable[[Path], object]) -> None:
     partial = path.with_suffix(".partial")
     write(partial)
     partial.rename(path)
+
+
+@contextmanager
+def each_on_a_core() -> Iterator[ProcessPoolExecutor]:
+    """Processes for work that is best done by one core: as many as there are, one to each."""
+    cores = sorted(os.sched_getaffinity(0))  # Linux alone has it
+    fresh = multiprocessing.get_context("spawn")  # JAX's threads do not survive a fork
+    free = fresh.Queue()
+    for core in cores:
+        free.put(core)
+    with ProcessPoolExecutor(len(cores), fresh, _stay, (free,)) as pool:
+        yield pool
+
+
+def _stay(free: Queue[int]) -> None:
+    os.sched_setaffinity(0, {free.get()})
 
 
 def error_table(

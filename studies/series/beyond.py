@@ -1,8 +1,10 @@
 """What gradient descent adds to filters that were fitted to a table, and does without them.
 
-    python -m studies.series.beyond             every problem: three hours on a core
+    python -m studies.series.beyond             every problem: three hours on a core, a core a fold
     python -m studies.series.beyond DNase       this one; the others' results are kept
     python -m studies.series.beyond show        print the table from the stored results
+
+Folds that are done are kept in `.kept/beyond`; a run that was stopped goes on there.
 
 From the fit of `derive_related`, gradient descent goes on over relatives drawn from that fit, or
 over the tasks themselves, and keeps the weights with the least error on validation tasks, the fit's
@@ -11,7 +13,6 @@ own where none have less. `derive` alone takes a network from random weights to 
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ import numpy as np
 from fixedweight import Learner, Schedule, Stage, derive
 from fixedweight.families import Table
 from fixedweight.relatives import Relatives, derive_related
-from studies.protocol import folds
+from studies.protocol import each_on_a_core, folds, kept
 from studies.series.data import PROBLEMS, Problem
 from studies.series.derived import predict, table_of
 
@@ -37,33 +38,43 @@ def learners(table: Table, seed: int) -> dict[str, Learner]:
     stage = Stage(min(table.examples, LONGEST), 32, UPDATES)
     course = Schedule((stage,), learning_rate=RATE, optimizer="adam")
 
-    def further(family: Relatives | Table) -> Learner:
+    def further(family: Relatives) -> Learner:
         start = dict(fitted.params)
         return derive(family, fitted.network, start=start, schedule=course, seeds=1, seed=seed)
 
     return {
         FIT: fitted,
         RELATIVES: further(Relatives(table, fitted)),
-        TASKS: further(table),
+        TASKS: further(Relatives(table, fitted, own=1.0)),  # not `table`: its scales are others
         ALONE: derive(table, seed=seed, minutes=MINUTES),
     }
 
 
-def measured(problem: Problem, seed: int) -> dict[str, list[float]]:
-    """By learner, for each fold: the sum of absolute errors over examples 2 to 20; how many."""
+def part(problem: Problem, seed: int, fold: int) -> np.ndarray:
+    """Sums of absolute errors over a fold's examples 2 to 20, by `NAMES`; how many examples."""
     frame = problem.load()
-    found: dict[str, list[float]] = {name: [] for name in (*NAMES, "examples")}
-    for fold, left in enumerate(folds(frame, "group")):
-        held = frame["group"].isin(left)
-        train, test = frame[~held], frame[held]
-        early = test["order"].between(2, 20).to_numpy()
-        made = learners(table_of(problem, train, test, seed), seed)
-        for name, learner in made.items():
-            off = np.abs(predict(learner, problem, test) - test["target"].to_numpy())
-            found[name].append(float(off[early].sum()))
-        found["examples"].append(int(early.sum()))
-        print(f"{problem.name}, seed {seed}, fold {fold}", file=sys.stderr, flush=True)
-    return found
+    held = frame["group"].isin(folds(frame, "group")[fold])
+    train, test = frame[~held], frame[held]
+    early = test["order"].between(2, 20).to_numpy()
+    made = learners(table_of(problem, train, test, seed), seed)
+    off = [predict(made[name], problem, test) - test["target"].to_numpy() for name in NAMES]
+    return np.array([*(np.abs(each)[early].sum() for each in off), early.sum()])
+
+
+def kept_part(path: Path, name: str, seed: int, fold: int) -> np.ndarray:
+    return kept(path / f"{name}-{seed}-{fold}.npy", lambda: part(PROBLEMS[name], seed, fold))
+
+
+def measured(name: str, seeds: int, path: Path) -> dict[str, dict[str, list[float]]]:
+    """By seed and learner, for each fold: the sum of absolute errors; how many examples."""
+    count = len(folds(PROBLEMS[name].load(), "group"))
+    work = [(path, name, seed, fold) for seed in range(seeds) for fold in range(count)]
+    with each_on_a_core() as pool:
+        parts = np.array(list(pool.map(kept_part, *zip(*work, strict=True))))
+    return {
+        str(seed): dict(zip((*NAMES, "examples"), by_learner.T.tolist(), strict=True))
+        for seed, by_learner in enumerate(parts.reshape(seeds, count, -1))
+    }
 
 
 def page(results: dict[str, dict[str, dict[str, list[float]]]]) -> str:
@@ -90,14 +101,14 @@ def main() -> None:
     )
     parser.add_argument("problems", nargs="*", choices=[*PROBLEMS, "show", []], default=[])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--kept", type=Path, default=Path(".kept/beyond"))
     asked = parser.parse_args()
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if asked.problems != ["show"]:
         for name in asked.problems or PROBLEMS:
-            for seed in range(asked.seeds):
-                results.setdefault(name, {})[str(seed)] = measured(PROBLEMS[name], seed)
-                results = {name: results[name] for name in PROBLEMS if name in results}
-                RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+            results[name] = measured(name, asked.seeds, asked.kept)
+            results = {name: results[name] for name in PROBLEMS if name in results}
+            RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     print(page(results))
 
 

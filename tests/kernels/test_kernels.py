@@ -14,6 +14,7 @@ from kernel_cells import CELLS, drawn
 from fixedweight import kernels
 from fixedweight.gradients.unroll import scan
 from fixedweight.kernels import build, call
+from fixedweight.kernels.generate import Leaves, Vectors, generate
 
 every_cell = pytest.mark.parametrize("name", CELLS)
 
@@ -214,3 +215,20 @@ def test_turned_off(monkeypatch):
     monkeypatch.setenv("FIXEDWEIGHT_KERNELS", "0")
     step, *arguments = drawn("elman", 2, 3)
     assert kernels.unroll(step, *arguments) is None
+
+
+def test_a_matrix_stays_one_array_where_its_diagonal_is_changed():
+    """What is added to a diagonal takes its place: as many lines for a large matrix as for a small
+    one, forward and backward."""
+
+    def lines(size: int) -> int:
+        def step(params, state, inputs):
+            matrix = params[0] * state[0] + (1.0 - params[0]) * jnp.eye(size)
+            seen = (matrix @ inputs[0][:, None])[:, 0]
+            gain = seen / (1.0 + jnp.sum(inputs[0] * seen))
+            return [matrix - gain[:, None] * seen], [jnp.sum(seen, keepdims=True)]
+
+        leaves = Leaves(((1,),), ((size, size),), ((size,),), ((1,),))
+        return generate(step, leaves, Vectors(8, 16), "params").text.count("\n")
+
+    assert lines(20) < lines(10) + 120  # the sums of an unrolled row, not rows times columns

@@ -7,7 +7,7 @@ from fixedweight.families import Boolean, Noisy, Switching, network_inputs
 from fixedweight.networks import Hypotheses, initial_state
 from fixedweight.networks.hypotheses import FLOOR, LEAK, LEAST_FLIP, MIDDLE, UNSURE
 from fixedweight.oracles import oracle_for
-from fixedweight.training.begin import hypotheses_from
+from fixedweight.training.begin import first_params
 
 
 def sigmoid(z):
@@ -114,7 +114,7 @@ def test_a_plain_loop_says_the_same(output):
 def test_with_every_map_and_nothing_remembered_it_is_the_exact_filter():
     family = Noisy(Switching(Boolean(), hazard=0.02), flip=0.05)
     network = Hypotheses(hypotheses=16, heads=1, free=1)
-    params = hypotheses_from(network, Boolean(), np.random.default_rng(0))
+    params = first_params(network, Boolean(), np.random.default_rng(0))
     params["w_hypothesis"], params["b_hypothesis"] = (
         20.0 * params["w_hypothesis"],
         20.0 * params["b_hypothesis"],
@@ -136,7 +136,7 @@ def test_with_every_map_and_nothing_remembered_it_is_the_exact_filter():
 
 def test_a_task_that_was_there_before_is_found_again_sooner():
     network = Hypotheses(hypotheses=16, heads=1, free=1)
-    params = hypotheses_from(network, Boolean(), np.random.default_rng(0))
+    params = first_params(network, Boolean(), np.random.default_rng(0))
     params["fresh"] = np.array([-2.0])
     rng = np.random.default_rng(1)
     x = rng.integers(0, 2, size=(400, 2)).astype(float)
@@ -151,7 +151,7 @@ def test_a_task_that_was_there_before_is_found_again_sooner():
 def test_a_task_that_nobody_knew_is_learned_and_kept():
     """Labels that no fixed hypothesis foresees, and others that one does, in turn."""
     network = Hypotheses(hypotheses=16, heads=1, free=2, features=8)
-    params = hypotheses_from(network, Boolean(), np.random.default_rng(0))
+    params = first_params(network, Boolean(), np.random.default_rng(0))
     exclusive = [0.0, 1.0, 1.0, 0.0]
     rows = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     hidden = np.tanh(rows @ params["w_hidden"] + params["b_hidden"])

@@ -1,4 +1,4 @@
-"""Where a network of hypotheses begins."""
+"""Where a network begins: one of hypotheses, one of a user's own."""
 
 from functools import partial
 
@@ -8,8 +8,8 @@ import pytest
 
 from fixedweight.families import Boolean, Linear, Recurring
 from fixedweight.networks import Hypotheses
-from fixedweight.training import default_schedule, fit_network
-from fixedweight.training.begin import hypotheses_from
+from fixedweight.training import Schedule, Stage, default_schedule, derive, fit_network
+from fixedweight.training.begin import first_params
 from fixedweight.training.loop import init_seeds, make_optimizer
 
 ROWS = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
@@ -30,7 +30,7 @@ def foreseen(network, params, x):
 def test_every_boolean_map_is_a_hypothesis_of_its_chance():
     family = Recurring(Boolean())
     network = fitted(family, Hypotheses(hypotheses=16))
-    params = hypotheses_from(network, family, np.random.default_rng(0))
+    params = first_params(network, family, np.random.default_rng(0))
     tables = (foreseen(network, params, ROWS) > 0).T
     assert len(np.unique(tables, axis=0)) == 16
     chance = np.exp(params["prior"])
@@ -44,7 +44,7 @@ def test_every_boolean_map_is_a_hypothesis_of_its_chance():
 def test_linear_tasks_are_hypotheses_as_they_are_drawn():
     family = Linear(inputs=2)
     network = fitted(family, Hypotheses(hypotheses=20))
-    params = hypotheses_from(network, family, np.random.default_rng(0))
+    params = first_params(network, family, np.random.default_rng(0))
     x = np.random.default_rng(1).normal(size=(50, 2))
     found = foreseen(network, params, x)
     slopes, *_ = np.linalg.lstsq(x, found, rcond=None)
@@ -64,7 +64,7 @@ def test_examples_that_do_not_count_are_left_out():
 
     network = fitted(Boolean(), Hypotheses(hypotheses=16))
     both = [
-        hypotheses_from(network, family, np.random.default_rng(0)) for family in (Boolean(), Half())
+        first_params(network, family, np.random.default_rng(0)) for family in (Boolean(), Half())
     ]
     tables = [(foreseen(network, params, ROWS) > 0).T for params in both]
     assert len(np.unique(tables[1], axis=0)) == 16
@@ -75,10 +75,26 @@ def test_seeds_begin_apart():
     family = Recurring(Boolean())
     network = fitted(family, Hypotheses(hypotheses=16))
     schedule = default_schedule(family, network)
-    draw = partial(hypotheses_from, network, family)
+    draw = partial(first_params, network, family)
     state = init_seeds(network, make_optimizer(schedule), 0, 2, draw=draw)
     weights = np.asarray(state.params["w_hypothesis"])
     assert not np.array_equal(weights[0], weights[1])
     for seed in range(2):
         params = {name: np.asarray(value[seed]) for name, value in state.params.items()}
         assert len(np.unique(foreseen(network, params, ROWS) > 0, axis=1).T) == 16
+
+
+def test_a_network_of_ones_own_may_see_tasks_before_it_begins(tiny):
+    class Informed(tiny.elman):
+        """Its outputs begin at the log-odds of the mean target."""
+
+        def first_params(self, rng, tasks):
+            inputs, targets, scored = tasks(50)
+            assert inputs.shape == (50, 128, self.input_size)
+            assert targets.shape[:2] == scored.shape == (50, 128)
+            mean = float(targets[scored > 0].mean())
+            return {**self.init_params(rng), "v": np.full((self.hidden, 1), mean)}
+
+    still = Schedule((Stage(3, 4, 1),), learning_rate=1e-9)
+    learner = derive(Boolean(inputs=1, length=6), Informed(), schedule=still, seeds=1)
+    np.testing.assert_allclose(learner.params["v"], 0.5, atol=0.1)

@@ -104,7 +104,7 @@ def scalars(learner: Learner) -> Scalars:
             ids[fixed] = program.map("copy", ids[fixed])
     size = len(program.kinds)
     values = np.full((size, 1), np.nan)
-    values[known, 0] = np.asarray(program.values)[known]
+    values[known, 0] = program.values[known]
     statements, _ = closure(program.statements, flat_ids(results), size)
     changing = []
     for statement in statements:

@@ -30,7 +30,7 @@ class Scales:
     def __init__(self, step: Scalars, rows: np.ndarray) -> None:
         """`rows`: what the network receives along streams, [batch, time, input + told]."""
         size = len(step.program.kinds)
-        self.kinds = np.asarray(step.program.kinds)
+        self.kinds = step.program.kinds
         self.parent = np.arange(size)
         for statement in step.statements:
             self.join(statement.out)

@@ -83,8 +83,8 @@ class Function:
     ) -> None:
         """`given`: the place of each id that is there when the function begins, else -1."""
         self.constants = constants
-        self.kinds = np.asarray(program.kinds, dtype=np.int8)
-        self.values = np.asarray(program.values)
+        self.kinds = program.kinds
+        self.values = program.values
         self.where = given.copy()
         self.stores = stores
         self.group_of = np.full(given.size, -1, dtype=np.int64)
@@ -153,35 +153,43 @@ class Function:
             live = [block for block in live if block[2] >= number]
             overwritten: set[int] = set()
             for at, statement in enumerate(group):
-                ids = statement.out[outside[statement.out]]
-                ids = ids[self.where[ids] < 0]
-                if ids.size:
-                    whole = ids.size == len(statement.out)
-                    first = self._read_out(number, at, last, overwritten) if whole else None
-                    first = _room(live, ids.size) if first is None else first
-                    live.append((first, first + ids.size, int(last[ids].max())))
-                    self.where[ids] = location("M", first + np.arange(ids.size))
-                    self.scratch = max(self.scratch, first + ids.size)
+                ids = statement.out[self.where[statement.out] < 0]
+                if not outside[ids].any():
+                    continue  # of a row that is read in part all is stored: one loop
+                whole = ids.size == len(statement.out)
+                places = self._read_out(number, at, last, overwritten) if whole else None
+                if places is None:
+                    places = _room(live, ids.size) + np.arange(ids.size)
+                    live.append((int(places[0]), int(places[-1]) + 1, int(last[ids].max())))
+                else:
+                    read = zip(places.tolist(), last[ids].tolist(), strict=True)
+                    live += [(place, place + 1, until) for place, until in read]
+                self.where[ids] = location("M", places)
+                self.scratch = max(self.scratch, int(places.max()) + 1)
 
-    def _read_out(self, number: int, at: int, last: np.ndarray, taken: set[int]) -> int | None:
-        """Where in scratch a row of numbers begins that this statement of a loop, or one before it,
-        is the last to read, number by number: the results can take its place."""
+    def _read_out(
+        self, number: int, at: int, last: np.ndarray, taken: set[int]
+    ) -> np.ndarray | None:
+        """Places in scratch of a row of numbers that this statement of a loop, or one before it,
+        is the last to read, number by number: the results can take its place. So a diagonal to
+        which something is added stays where it was in its matrix."""
         group = self.groups[number]
         if not isinstance(group[0], Map):
             return None
         columns = [(i, arg) for i, member in enumerate(group) for arg in member.args]
         for i, row in columns:
             places = self.where[row]
-            if i > at or places[0] in taken or places[0] >> _SHIFT != SPACES.index("M"):
+            spoken_for = taken | set(places.tolist())
+            if i > at or (places >> _SHIFT != SPACES.index("M")).any():
                 continue
-            if (last[row] != number).any() or (np.diff(places) != 1).any():
+            if (last[row] != number).any() or len(spoken_for) < row.size + len(taken):
                 continue
             mine = np.zeros(len(self.where), dtype=bool)
             mine[row] = True
             users = [(j, other) for j, other in columns if mine[other].any()]
             if all(j <= at and np.array_equal(other, row) for j, other in users):
-                taken.add(int(places[0]))
-                return int(places[0] & _OFFSET)
+                taken |= spoken_for
+                return places & _OFFSET
         return None
 
     def column(self, ids: np.ndarray) -> np.ndarray:

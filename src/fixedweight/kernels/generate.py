@@ -125,7 +125,7 @@ class _Assembly:
         direct, owners = self._gradients(d_params)
         statements = program.statements
         size = len(program.kinds)
-        kinds = np.asarray(program.kinds)
+        kinds = program.kinds
         back = np.zeros(size, dtype=bool)
         """Ids that depend on a cotangent."""
         back[_join(cotangents)] = True

@@ -50,19 +50,31 @@ class Program:
     """Statements in order, each id assigned once."""
 
     statements: list[Statement] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
-    """Constants by id; NaN for other ids until `kinds` says so."""
-    kinds: list[int] = field(default_factory=list)
+    _kinds: np.ndarray = field(default_factory=lambda: np.empty(1024, np.int8))
+    _values: np.ndarray = field(default_factory=lambda: np.empty(1024))
+    _size: int = 0
     _constants: dict[tuple[float, bool], int] = field(default_factory=dict)
     _known: dict[Any, Ids] = field(default_factory=dict)
 
+    @property
+    def kinds(self) -> np.ndarray:
+        """By id."""
+        return self._kinds[: self._size]
+
+    @property
+    def values(self) -> np.ndarray:
+        """Constants by id; NaN for other ids until `kinds` says so."""
+        return self._values[: self._size]
+
     def new(self, shape: tuple[int, ...], kind: int) -> Ids:
         """Fresh ids, contiguous."""
-        n = int(np.prod(shape, dtype=int))
-        first = len(self.kinds)
-        self.kinds.extend([kind] * n)
-        self.values.extend([np.nan] * n)
-        return np.arange(first, first + n).reshape(shape)
+        first, self._size = self._size, self._size + int(np.prod(shape, dtype=int))
+        while self._size > len(self._kinds):
+            self._kinds = np.concatenate([self._kinds, np.empty_like(self._kinds)])
+            self._values = np.concatenate([self._values, np.empty_like(self._values)])
+        self._kinds[first : self._size] = kind
+        self._values[first : self._size] = np.nan
+        return np.arange(first, self._size).reshape(shape)
 
     def constant(self, value: Any) -> Ids:
         """The ids of known numbers."""
@@ -78,12 +90,11 @@ class Program:
         return ids.reshape(np.shape(value))
 
     def kind(self, ids: Ids) -> np.ndarray:
-        table = np.asarray(self.kinds, dtype=np.int8)
-        return table[ids]
+        return self.kinds[ids]
 
     def value(self, ids: Ids) -> np.ndarray:
         """The numbers of constant ids."""
-        return np.asarray(self.values)[ids]
+        return self.values[ids]
 
     def is_constant(self, ids: Ids, value: float | None = None) -> np.ndarray:
         constant = self.kind(ids) == CONSTANT

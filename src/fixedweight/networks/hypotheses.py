@@ -1,7 +1,7 @@
 """A network whose step is a Bayes filter over tasks that it knows or has learned, and their return.
 
 For labels under drift: a concept that comes back is found again in a few examples. Its hypotheses
-are learned; `fixedweight.training` begins them at tasks that the family draws.
+are learned, from tasks of the family on.
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from fixedweight.errors import NetworkError
+from fixedweight.networks.known_tasks import known_tasks
 from fixedweight.networks.memory import dot, recall
-from fixedweight.networks.network import Params, State, eye, logistic, softmax, softplus
+from fixedweight.networks.network import Params, State, Tasks, eye, logistic, softmax, softplus
 from fixedweight.networks.paired import Paired, queued
 from fixedweight.networks.simple import affine, uniform
 
@@ -30,6 +31,12 @@ LEAK = 1e-5
 """The least that a free hypothesis forgets in a step of its own, so that rounding cannot add up."""
 TINY = 1e-20
 """Added where weights could all be rounded to 0."""
+DRAWS = 12
+"""Tasks to begin at, times the fixed hypotheses."""
+FREE = 0.1
+"""The prior chance of a task that is none of the fixed hypotheses, at first."""
+COMMON = 256
+"""Inputs at which tasks are compared."""
 WILD = 1e3
 """Scaled inputs and targets are cut off here, so that their squares stay finite."""
 
@@ -102,6 +109,29 @@ class Hypotheses(Paired):
             "free_noise": rng.uniform(-0.1, 0.1, 1),
             "forget": rng.uniform(-0.1, 0.1, 1),
         }
+
+    def first_params(self, rng: np.random.Generator, tasks: Tasks) -> Params:
+        """Weights whose fixed hypotheses are the most frequent of many tasks, fitted on the
+        network's own basis, each of a prior chance by its share."""
+        params = self.init_params(rng)
+        inputs, targets, scored = tasks(DRAWS * self.hypotheses)
+        x = inputs[..., : self.example_size].astype(np.float64)
+
+        def basis(x: np.ndarray) -> np.ndarray:
+            hidden = np.tanh(affine(x, params, "hidden"))
+            return np.concatenate([x, hidden, np.ones_like(x[..., :1])], axis=-1)
+
+        common = basis(x[rng.permutation(len(x))[:COMMON], 0])
+        chosen, chance = known_tasks(
+            *(basis(x), targets, scored, common, self.hypotheses),
+            logistic=self.output == "logistic",
+        )
+        flat = np.moveaxis(chosen, 0, 1).reshape(common.shape[-1], -1)
+        params["w_hypothesis"], params["b_hypothesis"] = flat[:-1], flat[-1]
+        # each free one half as likely as the one before, so that they are not taken up together
+        free = 0.5 ** np.arange(self.free)
+        params["prior"] = np.log(np.concatenate([(1.0 - FREE) * chance, FREE * free / free.sum()]))
+        return params
 
     def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:
         weight = self._prior(params, xp) + xp.zeros((self.heads, 1), dtype=params["prior"].dtype)

@@ -27,7 +27,7 @@ copy of the step: gradients, the NumPy runtime and every export are made from th
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from typing import Any, ClassVar, Literal
@@ -40,6 +40,10 @@ Params = dict[str, Any]
 """Parameter name -> array. Networks keep them flat."""
 State = dict[str, Any]
 """State name -> array [..., units]."""
+
+Tasks = Callable[[int], tuple[np.ndarray, np.ndarray, np.ndarray]]
+"""So many tasks of a family, one a stream, as the network is shown them: scaled inputs
+[task, time, input], scaled targets [task, time, target], and 1 where a target counts, else 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +78,10 @@ class Network(ABC):
     @abstractmethod
     def init_params(self, rng: np.random.Generator) -> Params:
         """Random parameters, one array a name."""
+
+    def first_params(self, rng: np.random.Generator, tasks: Tasks) -> Params:
+        """Parameters that training begins from: random ones, unless seeing tasks helps."""
+        return self.init_params(rng)
 
     @abstractmethod
     def init_state(self, params: Params, batch: tuple[int, ...], xp: Any) -> State:

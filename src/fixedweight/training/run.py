@@ -13,9 +13,9 @@ from jaxtyping import Array, Key, PRNGKeyArray
 
 from fixedweight.families import Stream, Table, TaskFamily, innermost
 from fixedweight.gradients import Gradient
-from fixedweight.networks import Hypotheses, Network, Params, initial_state, parameter_count
+from fixedweight.networks import Network, Params, initial_state, parameter_count
 from fixedweight.training import pace
-from fixedweight.training.begin import hypotheses_from
+from fixedweight.training.begin import first_params
 from fixedweight.training.checkpoint import fingerprint, load_checkpoint, save_checkpoint
 from fixedweight.training.loop import (
     Advance,
@@ -90,9 +90,7 @@ class Run:
         probe = jax.jit(lambda key: self.family.sample(key, 16, length))(jax.random.key(0))
         self.plan = fingerprint(plan, (astuple(self.scaling), held_out, probe))
         self.validate = make_validate(network, family, self.scaling, held_out)
-        draw = None
-        if isinstance(network, Hypotheses) and start is None:
-            draw = partial(hypotheses_from, network, self.family)
+        draw = partial(first_params, network, self.family) if start is None else network.init_params
         self.state = init_seeds(network, self.optimizer, seed, len(self.rows), schedule.rates, draw)
         if start is not None:
             self.state = begun_from(self.state, start)
