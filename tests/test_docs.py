@@ -92,6 +92,13 @@ def test_what_descent_adds_is_that_of_the_stored_results():
     assert block(written, "studies.series.beyond") == page(json.loads(RESULTS.read_text()))
 
 
+def test_what_a_race_would_gain_is_that_of_the_stored_results():
+    from studies.choice.__main__ import RESULTS, page
+
+    written = (ROOT / "docs" / "own-problems.md").read_text()
+    assert block(written, "studies.choice") == page(json.loads(RESULTS.read_text()))
+
+
 def test_the_shifts_are_those_of_the_stored_results():
     from studies.series.shift import RESULTS, page
 
@@ -122,6 +129,7 @@ def test_table_1_is_that_of_the_stored_results():
     [
         ("speed", "benchmarks", "fused"),
         ("speed", "benchmarks.avx2", "avx2"),
+        ("speed", "benchmarks.sixteen", "sixteen"),
         ("speed", "benchmarks.end_to_end", "end_to_end"),
         ("speed", "benchmarks.gpu", "gpu"),
         ("gradients", "benchmarks.gradients", "gradients"),

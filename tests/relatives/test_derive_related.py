@@ -191,3 +191,23 @@ def test_forecasts_of_the_fit_are_those_of_the_network(learner):
 def test_series_beyond_the_most_are_left_out_of_the_fit(monkeypatch):
     monkeypatch.setattr(tasks, "MOST_TASKS", 5)
     assert len(tasks._known_tasks(table(drawn()), 0)) == 5
+
+
+def test_fits_go_on_for_as_long_as_they_gain(monkeypatch):
+    """Where there is next to no noise one round of steps is far from the end."""
+    frame = drawn(tasks=10)
+    x, who = frame["x"].to_numpy(), frame["who"].to_numpy()
+    slope = np.random.default_rng(3).normal(size=10)
+    frame["y"] = 2.0 + slope[who] * np.exp(x) + 1e-3 * np.random.default_rng(4).normal(size=len(x))
+    family = table(frame)
+
+    def likelihood(learner):
+        structures = learner.card["derivation"]["structures"]
+        return max(one["held_out_log_likelihood"] for one in structures)
+
+    whole = fw.derive_related(family)
+    monkeypatch.setattr(fit, "MOST_ROUNDS", 1)
+    short = fw.derive_related(family)
+    assert short.card["derivation"]["updates"] == fit.STEPS
+    assert whole.card["derivation"]["updates"] > fit.STEPS
+    assert likelihood(whole) > likelihood(short) + 10.0

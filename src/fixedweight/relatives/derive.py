@@ -21,7 +21,6 @@ from fixedweight.relatives.choose import (
 )
 from fixedweight.relatives.fit import (
     CANDIDATES,
-    STEPS,
     examples,
     fit_many,
     hyper_prior,
@@ -72,7 +71,9 @@ def derive_related(table: Table, *, seed: int = 0, minutes: float | None = None)
     others = [count for count in RAMPS if count != RAMPS[FIRST]]
     more = clock.within([partial(_fitted, table, tasks, scaled, count) for count in others])
     fits = dict(sorted([(RAMPS[FIRST], first[logs]), *zip(others, more, strict=False)]))
-    params, mean, variance = jax.tree.map(lambda *leaves: np.concatenate(leaves), *fits.values())
+    params, mean, variance, steps = jax.tree.map(
+        lambda *leaves: np.concatenate(leaves), *fits.values()
+    )
     y, known = scaled.targets[rows], tasks.known[rows]
     score = log_scores(y, mean, variance, known)
     share, _ = _of_one_fineness(scaled, y, mean, variance, known, seed)
@@ -105,6 +106,7 @@ def derive_related(table: Table, *, seed: int = 0, minutes: float | None = None)
             for one, found in zip(on, worth, strict=True)
         },
         "not_fitted": clock.left_out,
+        "updates": int(steps.max()),
         "tasks": len(rows),
         "seed": seed,
         "validation_error": float(np.mean((off[known] / scaled.scaling.target_scale[0]) ** 2)),
@@ -124,7 +126,7 @@ def _one_filter(table: Table) -> KalmanMemory:
 
 def _fitted(table: Table, tasks: Tasks, scaled: Scaled, count: int) -> Any:
     """Of each candidate with so many ramps: the weights that saw all known tasks, and the forecasts
-    [candidate, known task, time] and variances by those that did not see the task."""
+    [candidate, known task, time] and variances by those that did not see the task; the steps."""
     one, rows, ways = _one_filter(table), tasks.rows, len(tasks.sights)
     seen, there = scaled.inputs[rows], tasks.there[rows]
     place, varies = knots_of(seen, there, count, max(RAMPS)), varying(seen, there)
@@ -133,19 +135,20 @@ def _fitted(table: Table, tasks: Tasks, scaled: Scaled, count: int) -> Any:
         *[hyper_prior(one, candidate, place, varies) for candidate in CANDIDATES],
     )
     data = examples(one, place, scaled.inputs, scaled.targets, tasks.known)
-    found = fit_many(one, stacked, data, jnp.tile(jnp.asarray(tasks.sights), (len(CANDIDATES), 1)))
+    sights = jnp.tile(jnp.asarray(tasks.sights), (len(CANDIDATES), 1))
+    *found, steps = fit_many(one, stacked, data, sights)
     params, *forecasts = jax.tree.map(
         lambda leaf: np.asarray(leaf).reshape(len(CANDIDATES), ways, *leaf.shape[1:]), found
     )
     left_out = map(tasks.left_out, forecasts)
-    return {name: value[:, -1] for name, value in params.items()}, *left_out
+    return {name: value[:, -1] for name, value in params.items()}, *left_out, np.array([steps])
 
 
 def _worth(tasks: Tasks, scaled: Scaled, fit: Any, seed: int) -> tuple[float, float]:
     """How well targets of tasks left out are foreseen on a scale: the log likelihood by the
     likeliest candidate, up to a constant that all scales share, and the mean absolute error of all
     by their shares; both in the targets' own unit."""
-    _, mean, variance = fit
+    _, mean, variance, _ = fit
     y, known = scaled.targets[tasks.rows], tasks.known[tasks.rows]
     score = robust_scores(y, mean, variance, known).sum(axis=(1, 2))
     steep = scaled.steepness[tasks.rows][known].sum()
@@ -214,11 +217,10 @@ def _learner(
         "gradient": "likelihood",
         "seeds": 1,
         "kept_seed": 0,
-        "updates": STEPS,
         "stopped_early": False,
         "weights": parameter_count(params),
         "validation_by_seed": [error],
-        "history": [[STEPS, error, error]],
+        "history": [[found["updates"], error, error]],
     }
     return Learner(
         network=network,

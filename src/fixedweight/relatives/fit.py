@@ -18,6 +18,9 @@ from fixedweight import kernels
 from fixedweight.networks import KalmanMemory, Params, State, initial_state
 
 STEPS = 240
+MOST_ROUNDS = 8
+GAIN = 1.0
+"""Rounds of so many steps go on while the log probability of one of the fits rises by more."""
 RATE = 0.05
 OFF = -12.0
 """The log of a standard deviation that is as good as none."""
@@ -236,28 +239,64 @@ def improbability(network: KalmanMemory, prior: HyperPrior, params: Params) -> A
     return total
 
 
-@partial(jax.jit, static_argnames=("network", "steps"))
 def fit_many(
     network: KalmanMemory,
     priors: HyperPrior,
     data: Examples,
     weights: Float[Array, "fit task"],
-    steps: int = STEPS,
-) -> tuple[Params, Array, Array]:
-    """The most probable weights of each fit, and its forecasts with variances [fit, task, time].
+) -> tuple[Params, Array, Array, int]:
+    """The most probable weights of each fit, its forecasts with variances [fit, task, time], and
+    how many steps that took.
+
+    Rounds of `STEPS` steps, each at half the rate of the one before, for as long as they bring
+    something: where there is next to no noise, one is not enough.
 
     Args:
         network: of one filter.
         priors: with a leading axis of fits.
         weights: 1 for the tasks that a fit may see, 0 for others.
     """
-    rate = optax.warmup_cosine_decay_schedule(0.0, RATE, 20, steps, 0.01 * RATE)
-    optimizer = optax.chain(
-        optax.scale_by_adam(b1=0.9, b2=0.98), optax.scale_by_learning_rate(rate)
-    )
+    params, cost = _begun(network, priors, data, weights)
+    rounds, gained = 0, True
+    while gained and rounds < MOST_ROUNDS:
+        before, rate = cost, RATE * 0.5**rounds
+        params, cost = _further(network, params, cost, priors, data, weights, rate)
+        rounds, gained = rounds + 1, bool((before - cost > GAIN).any())
+    return params, *_foreseen(network, params, data), rounds * STEPS
+
+
+@partial(jax.jit, static_argnames="network")
+def _begun(
+    network: KalmanMemory, priors: HyperPrior, data: Examples, weights: Array
+) -> tuple[Params, Array]:
+    """Where each fit starts, and minus the log probability there."""
 
     def one(prior: HyperPrior, weight: Array):
         params = begin(network, prior, data, weight)
+        return params, _cost(network, prior, data, weight, params)
+
+    return jax.vmap(one)(priors, weights)
+
+
+@partial(jax.jit, static_argnames="network")
+def _further(
+    network: KalmanMemory,
+    params: Params,
+    cost: Array,
+    priors: HyperPrior,
+    data: Examples,
+    weights: Array,
+    rate: Array | float,
+) -> tuple[Params, Array]:
+    """Each fit after another round, unless that has made it worse; minus its log probability."""
+    course = optax.warmup_cosine_decay_schedule(0.0, 1.0, 20, STEPS, 0.01)
+    optimizer = optax.chain(
+        optax.scale_by_adam(b1=0.9, b2=0.98),
+        optax.scale_by_schedule(course),
+        optax.scale(-1.0),
+    )
+
+    def one(old: Params, before: Array, prior: HyperPrior, weight: Array):
         seen = jnp.maximum(jnp.sum(weight[:, None] * data.known), 1.0)
 
         def body(_, carry):
@@ -271,10 +310,24 @@ def fit_many(
                 for name, g in improbable.items()
             }
             change, state = optimizer.update(slope, state)
+            change = jax.tree.map(lambda each: rate * each, change)
             return optax.apply_updates(params, change), state
 
-        params, _ = jax.lax.fori_loop(0, steps, body, (params, optimizer.init(params)))
-        mean, variance = forecasts(network, params, data)
-        return params, mean, variance
+        new, _ = jax.lax.fori_loop(0, STEPS, body, (old, optimizer.init(old)))
+        after = _cost(network, prior, data, weight, new)
+        better = ~(after > before)
+        kept = {name: jnp.where(better, value, old[name]) for name, value in new.items()}
+        return kept, jnp.where(better, after, before)
 
-    return jax.vmap(one)(priors, weights)
+    return jax.vmap(one)(params, cost, priors, weights)
+
+
+def _cost(
+    network: KalmanMemory, prior: HyperPrior, data: Examples, weight: Array, params: Params
+) -> Array:
+    return unlikelihood(network, params, data, weight) + improbability(network, prior, params)
+
+
+@partial(jax.jit, static_argnames="network")
+def _foreseen(network: KalmanMemory, params: Params, data: Examples) -> tuple[Array, Array]:
+    return jax.vmap(lambda one: forecasts(network, one, data))(params)
