@@ -78,20 +78,17 @@ def measured(name: str, seeds: int, path: Path) -> dict[str, dict[str, list[floa
 
 
 def page(results: dict[str, dict[str, dict[str, list[float]]]]) -> str:
-    """Errors of the fit over examples 2 to 20, medians over seeds, and the others' over it."""
-    others = NAMES[1:]
+    """Errors of the fit over examples 2 to 20, medians over seeds, and the others' over it; where
+    there are several seeds the lowest and highest in brackets."""
     lines = ["| problem | seeds | " + " | ".join(NAMES) + " |", "| --- " * (len(NAMES) + 2) + "|"]
     for problem, seeds in results.items():
-        errors = {
-            name: np.array([sum(one[name]) / sum(one["examples"]) for one in seeds.values()])
-            for name in NAMES
-        }
+        fit = np.median([sum(one[FIT]) / sum(one["examples"]) for one in seeds.values()])
         ratios = []
-        for name in others:
-            each = errors[name] / errors[FIT]
-            ratios.append(f"{np.median(each):.3f} [{each.min():.3f}, {each.max():.3f}]")
-        fit = f"{np.median(errors[FIT]):.4g}"
-        lines.append(f"| {problem} | {len(seeds)} | {fit} | " + " | ".join(ratios) + " |")
+        for name in NAMES[1:]:
+            each = [sum(one[name]) / sum(one[FIT]) for one in seeds.values() if name in one]
+            spread = f" [{min(each):.3f}, {max(each):.3f}]" if len(each) > 1 else ""
+            ratios.append(f"{np.median(each):.3f}{spread}")
+        lines.append(f"| {problem} | {len(seeds)} | {fit:.4g} | " + " | ".join(ratios) + " |")
     return "\n".join(lines)
 
 

@@ -315,7 +315,7 @@ def _further(
 
         new, _ = jax.lax.fori_loop(0, STEPS, body, (old, optimizer.init(old)))
         after = _cost(network, prior, data, weight, new)
-        better = ~(after > before)
+        better = jnp.isfinite(after) & ~(after >= before)  # where it began may not be finite
         kept = {name: jnp.where(better, value, old[name]) for name, value in new.items()}
         return kept, jnp.where(better, after, before)
 
