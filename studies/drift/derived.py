@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from fixedweight import Learner, Noisy, derive_seeds
 from fixedweight.families import TaskFamily
 from fixedweight.networks import Hypotheses, LeastSquaresMemory, Network
 from fixedweight.training import fit_network
-from fixedweight.training.begin import hypotheses_from
+from fixedweight.training.begin import first_params
 from studies.drift import family
 from studies.drift.streams import Streams
 
@@ -70,10 +70,10 @@ def learners(name: str, seeds: int, kept: Path) -> list[Learner]:
     return [Learner.load(path) for path in paths]
 
 
-def begun(family: TaskFamily, network: Hypotheses, seed: int = 0) -> Learner:
+def begun(family: TaskFamily, network: Network, seed: int = 0) -> Learner:
     """A learner whose hypotheses are tasks that the family draws, before any gradient descent."""
-    network = cast(Hypotheses, fit_network(family, network))
-    params = hypotheses_from(network, family, np.random.default_rng((seed, 0)))
+    network = fit_network(family, network)
+    params = first_params(network, family, np.random.default_rng((seed, 0)))
     return Learner(
         network=network,
         params={name: np.asarray(value, dtype=np.float32) for name, value in params.items()},

@@ -9,7 +9,7 @@ import pytest
 
 from fixedweight import Boolean, Late, Learner, Missing, Schedule, Semilinear, Stage, Switching
 from fixedweight.errors import InputError, MissingExtraError
-from fixedweight.networks import LSTM1997, NETWORKS, Transformer
+from fixedweight.networks import LSTM1997, NETWORKS, Hypotheses, Transformer
 from fixedweight.probing import countdown, decode, record, regress, shuffled, untrained
 from fixedweight.probing.record import PROBE
 from fixedweight.scaling import identity_scaling
@@ -52,8 +52,11 @@ def test_the_last_state_is_that_of_the_learners_own_unroll(kind, family):
 def test_every_network_is_probed_whole():
     family = Boolean(inputs=1, length=10)
     for network in (kind() for kind in NETWORKS.values()):
+        # of those whose state is long the regressions take minutes
         if isinstance(network, Transformer):
-            network = replace(network, context=4)  # its state is long, and regressions take minutes
+            network = replace(network, context=4)
+        if isinstance(network, Hypotheses):
+            network = replace(network, hypotheses=16, free=1, features=4)
         found = record(learner_of(network, family), family, streams=120)
         assert len(decode(found).tasks) == 4
         assert regress(found).r2.shape == (6, 2)

@@ -21,8 +21,8 @@ FLAGS = (
     "-fno-trapping-math", "-w",
 )  # fmt: skip
 LONG = 100_000
-"""Letters of a source from which on it is compiled with -O2: in a third of the time of -O3, and as
-fast then; shorter ones are up to a tenth slower with it."""
+"""Letters of a source from which on it is compiled with -O2, in half to nine tenths of the time of
+-O3; shorter ones are up to a tenth slower with it."""
 TAPE_BYTES = 1 << 22
 """What a pullback remembers at once, per thread: about the size of a core's own cache."""
 
