@@ -58,8 +58,9 @@ def main() -> None:
         state, x = model.initial_state(), np.zeros(3, dtype=np.float32)
         works = {
             "network.step in NumPy": lambda: network.step(model.params, state, x, np),  # noqa: B023
-            "OnlineEstimator": both(OnlineEstimator(model), (0.0, 1.0)),
-            "CompiledEstimator": both(CompiledEstimator(model), (0.0, 1.0)),
+            "OnlineEstimator": both(OnlineEstimator(model), [0.0, 1.0]),
+            "CompiledEstimator": both(CompiledEstimator(model), [0.0, 1.0]),
+            "CompiledEstimator, inputs as a tuple": both(CompiledEstimator(model), (0.0, 1.0)),
             "CompiledEstimator, inputs by name": both(CompiledEstimator(model), named),
             "River LinearRegression": both(linear_model.LinearRegression(), named),
         }
