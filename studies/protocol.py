@@ -30,6 +30,11 @@ def series(frame: pd.DataFrame, task: str) -> Iterator[tuple[np.ndarray, pd.Data
         yield ordered, frame.iloc[ordered]
 
 
+def early(frame: pd.DataFrame) -> np.ndarray:
+    """Which rows are examples 2 to 20 of their task, by which tools are placed."""
+    return frame["order"].between(2, 20).to_numpy()
+
+
 def previous(frame: pd.DataFrame, task: str, column: str, first: float) -> np.ndarray:
     """The value of `column` at the task's example before, `first` where there is none."""
     values = np.empty(len(frame))

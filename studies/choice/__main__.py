@@ -65,7 +65,7 @@ def measured(family: TaskFamily, network: Network, trial: Trial) -> dict[str, An
     }
 
 
-def kept(cell: dict[str, Any]) -> float:
+def chosen(cell: dict[str, Any]) -> float:
     """The error of the network that `derive` would keep."""
     return cell["errors"][int(np.argmin(cell["validation"]))]
 
@@ -76,21 +76,21 @@ def page(results: dict[str, dict[str, dict[str, Any]]]) -> str:
     head = ["simulator", RULE, *names[1:], "the best in validation", "mean of three, as chosen"]
     lines = ["| " + " | ".join(head) + " |", "| --- " * len(head) + "|"]
     for simulator, cells in results.items():
-        rule = kept(cells[RULE])
+        rule = chosen(cells[RULE])
         seeds = [each / rule for each in cells[RULE]["errors"]]
         row = [simulator, f"{rule:.4g} [{min(seeds):.3f}, {max(seeds):.3f}]"]
         for name in names[1:]:
             own = [each / rule for each in cells[name]["errors"]]
-            row.append(f"{kept(cells[name]) / rule:.3f} [{min(own):.3f}, {max(own):.3f}]")
+            row.append(f"{chosen(cells[name]) / rule:.3f} [{min(own):.3f}, {max(own):.3f}]")
         won = min(cells, key=lambda name: min(cells[name]["validation"]))
-        row.append(f"{kept(cells[won]) / rule:.3f} ({won})")
+        row.append(f"{chosen(cells[won]) / rule:.3f} ({won})")
         row.append(f"{cells[RULE]['committee'] / rule:.3f}")
         lines.append("| " + " | ".join(row) + " |")
     raced = [
-        kept(min(cells.values(), key=lambda cell: min(cell["validation"]))) / kept(cells[RULE])
+        chosen(min(cells.values(), key=lambda cell: min(cell["validation"]))) / chosen(cells[RULE])
         for cells in results.values()
     ]
-    together = [cells[RULE]["committee"] / kept(cells[RULE]) for cells in results.values()]
+    together = [cells[RULE]["committee"] / chosen(cells[RULE]) for cells in results.values()]
     costs = [
         sum(cell["seconds"] for cell in cells.values()) / cells[RULE]["seconds"]
         for cells in results.values()

@@ -18,7 +18,7 @@ from studies.glucose.data import CONDITIONS, PATIENTS
 from studies.glucose.derived import Arm, Known, table_of
 from studies.glucose.rivals import PROBLEM, RIVALS
 from studies.glucose.show import REFERENCE
-from studies.protocol import error_table, paired
+from studies.protocol import early, error_table, paired
 from studies.series.derived import predict
 from studies.series.evaluate import SPANS
 
@@ -103,13 +103,13 @@ def summarised(frame: pd.DataFrame, days: int, by_fold: dict[int, Found]) -> dic
         part = whole.iloc[rows]
         by_name = {name: errors(name, None)[rows] for name in first}
         mean, rms = (error_table(part, by_name, SPANS, square=square) for square in (False, True))
-        early = ((part["order"] >= 2) & (part["order"] <= 20)).to_numpy()
+        judged = early(part)
         compared = paired(
-            part["group"].to_numpy()[early], {n: e[early] for n, e in by_name.items()}, REFERENCE
+            part["group"].to_numpy()[judged], {n: e[judged] for n, e in by_name.items()}, REFERENCE
         )
         seeds = {
             name: [
-                float(errors(name, seed)[rows][early].mean())
+                float(errors(name, seed)[rows][judged].mean())
                 for seed in range(len(found["predictions"]))
             ]
             for name, found in first.items()

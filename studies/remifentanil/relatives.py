@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from fixedweight import Learner, read_table
 from fixedweight.relatives import derive_related
-from studies.protocol import folds, kept, paired
+from studies.protocol import early, folds, kept, paired
 from studies.series.evaluate import DERIVED, tables
 
 from .data import INPUTS, load
@@ -77,12 +77,12 @@ def measured(seeds: int, folder: Path) -> dict[str, object]:
         with threadpool_limits(1):
             found = kept(path, lambda rival=rival: cross_predict(frame, rival))
         rivals[name] = errors(frame, found)
-    early = frame["order"].between(2, 20).to_numpy()
+    judged = early(frame)
     by_seed = []
     for seed in range(seeds):
         own = {DERIVED: errors(frame, crossed(frame, seed, folder))}
-        both = {name: error[early] for name, error in {**rivals, **own}.items()}
-        compared = paired(frame["patient"].to_numpy()[early], both, DERIVED)
+        both = {name: error[judged] for name, error in {**rivals, **own}.items()}
+        compared = paired(frame["patient"].to_numpy()[judged], both, DERIVED)
         by_seed.append({"errors": tables(frame, own), "paired": compared.to_dict("index")})
     return {
         "command": f"python -m studies.remifentanil.relatives --seeds {seeds}",

@@ -20,7 +20,7 @@ import numpy as np
 from fixedweight import Learner, Schedule, Stage, derive
 from fixedweight.families import Table
 from fixedweight.relatives import Relatives, derive_related
-from studies.protocol import each_on_a_core, folds, kept
+from studies.protocol import each_on_a_core, early, folds, kept
 from studies.series.data import PROBLEMS, Problem
 from studies.series.derived import predict, table_of
 
@@ -55,10 +55,10 @@ def part(problem: Problem, seed: int, fold: int) -> np.ndarray:
     frame = problem.load()
     held = frame["group"].isin(folds(frame, "group")[fold])
     train, test = frame[~held], frame[held]
-    early = test["order"].between(2, 20).to_numpy()
+    judged = early(test)
     made = learners(table_of(problem, train, test, seed), seed)
     off = [predict(made[name], problem, test) - test["target"].to_numpy() for name in NAMES]
-    return np.array([*(np.abs(each)[early].sum() for each in off), early.sum()])
+    return np.array([*(np.abs(each)[judged].sum() for each in off), judged.sum()])
 
 
 def kept_part(path: Path, name: str, seed: int, fold: int) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from studies.protocol import error_table, folds, kept, paired
+from studies.protocol import early, error_table, folds, kept, paired
 from studies.series import derived
 from studies.series.data import Problem
 from studies.series.rivals import rivals_of
@@ -53,9 +53,9 @@ def measured(problem: Problem, seeds: int, folder: Path) -> dict[str, object]:
     for seed in range(seeds):
         found = derived_predictions(problem, seed, folder)
         own = {name: np.abs(p - target) for name, p in found.items()}
-        early = (frame["order"] >= 2).to_numpy() & (frame["order"] <= 20).to_numpy()
-        both = {name: error[early] for name, error in {**rivals, **own}.items()}
-        compared = paired(frame["task"].to_numpy()[early], both, DERIVED)
+        judged = early(frame)
+        both = {name: error[judged] for name, error in {**rivals, **own}.items()}
+        compared = paired(frame["task"].to_numpy()[judged], both, DERIVED)
         by_seed.append({"errors": tables(frame, own), "paired": compared.to_dict("index")})
     return {
         "unit": problem.unit,

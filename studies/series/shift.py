@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from studies.protocol import early
 from studies.series.data import PROBLEMS
 from studies.series.derived import related
 from studies.series.rivals import rivals_of
@@ -55,10 +56,10 @@ def measured(shift: Shift, turned: bool) -> dict[str, object]:
     frame = problem.load()
     trained = shift.side(frame).to_numpy() != turned
     train, test = frame[trained], frame[~trained]
-    early = test["order"].between(2, 20).to_numpy()
+    judged = early(test)
 
     def error(predictions: np.ndarray) -> float:
-        return float(np.abs(predictions - test["target"].to_numpy())[early].mean())
+        return float(np.abs(predictions - test["target"].to_numpy())[judged].mean())
 
     with threadpool_limits(1):
         rivals = {

@@ -86,7 +86,7 @@ def test_seeds_begin_apart():
 
 def test_a_network_of_ones_own_may_see_tasks_before_it_begins(tiny):
     class Informed(tiny.elman):
-        """Its outputs begin at the log-odds of the mean target."""
+        """Its readout begins at the mean target."""
 
         def first_params(self, rng, tasks):
             inputs, targets, scored = tasks(50)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from fixedweight.kernels.emit import Function, offset_of, space_of
+from fixedweight.kernels.emit import Function
+from fixedweight.kernels.places import offset_of, space_of
 from fixedweight.kernels.program import Map
 
 Moment = tuple[int, int, int]

@@ -51,7 +51,8 @@ def trace(learner: Learner) -> Traced:
     """
     require("jax", "train")
     from fixedweight.exports.in_place import in_place
-    from fixedweight.kernels.emit import Constants, Function, Stores, location
+    from fixedweight.kernels.emit import Function
+    from fixedweight.kernels.places import Constants, Stores, location
     from fixedweight.kernels.program import LANE, Program, closure
 
     begin = learner.initial_state()

@@ -12,7 +12,9 @@ import numpy as np
 
 from fixedweight.errors import InputError
 from fixedweight.exports.ranges import Scalars
-from fixedweight.kernels.emit import Constants, Function, Stores, location, nests, place_text
+from fixedweight.kernels.emit import Function
+from fixedweight.kernels.loops import nests, place_text
+from fixedweight.kernels.places import Constants, Stores, location
 from fixedweight.kernels.program import CONSTANT, Statement, Sum
 
 MOST = 32767

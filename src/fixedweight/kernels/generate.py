@@ -9,8 +9,9 @@ from typing import Any, Literal
 import jax
 import numpy as np
 
-from fixedweight.kernels.emit import Constants, Function, Stores, location
+from fixedweight.kernels.emit import Function
 from fixedweight.kernels.lower import NotCompiled, Outer, lower
+from fixedweight.kernels.places import Constants, Stores, location
 from fixedweight.kernels.program import LANE, UNIFORM, Map, Program, Sum, closure
 
 CHEAP = {"add", "sub", "mul", "neg", "select", "copy", "max", "min", "abs", "square",

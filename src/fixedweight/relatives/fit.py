@@ -291,9 +291,7 @@ def _further(
     """Each fit after another round, unless that has made it worse; minus its log probability."""
     course = optax.warmup_cosine_decay_schedule(0.0, 1.0, 20, STEPS, 0.01)
     optimizer = optax.chain(
-        optax.scale_by_adam(b1=0.9, b2=0.98),
-        optax.scale_by_schedule(course),
-        optax.scale(-1.0),
+        optax.scale_by_adam(b1=0.9, b2=0.98), optax.scale_by_learning_rate(course)
     )
 
     def one(old: Params, before: Array, prior: HyperPrior, weight: Array):
