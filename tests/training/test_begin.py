@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fixedweight.errors import NetworkError
 from fixedweight.families import Boolean, Linear, Recurring
 from fixedweight.networks import Hypotheses
 from fixedweight.training import Schedule, Stage, default_schedule, derive, fit_network
@@ -98,3 +99,12 @@ def test_a_network_of_ones_own_may_see_tasks_before_it_begins(tiny):
     still = Schedule((Stage(3, 4, 1),), learning_rate=1e-9)
     learner = derive(Boolean(inputs=1, length=6), Informed(), schedule=still, seeds=1)
     np.testing.assert_allclose(learner.params["v"], 0.5, atol=0.1)
+
+
+def test_what_is_no_weights_to_begin_at_is_refused(tiny):
+    class Careless(tiny.elman):
+        def first_params(self, rng, tasks):
+            return {"w": np.zeros(2)}
+
+    with pytest.raises(NetworkError, match=r"Careless.first_params to return weights .*'v'"):
+        first_params(Careless(), Boolean(), np.random.default_rng(0))

@@ -80,7 +80,8 @@ class Network(ABC):
         """Random parameters, one array a name."""
 
     def first_params(self, rng: np.random.Generator, tasks: Tasks) -> Params:
-        """Parameters that training begins from: random ones, unless seeing tasks helps."""
+        """Parameters that training begins from, of the shapes of `init_params`: random ones, unless
+        seeing tasks helps."""
         return self.init_params(rng)
 
     @abstractmethod

@@ -13,6 +13,7 @@ from fixedweight.gradients import gradient_for
 from fixedweight.learner import Learner
 from fixedweight.networks import LSTM1997, Network, Params, check_network, parameter_count
 from fixedweight.scaling import Scaling
+from fixedweight.training.begin import shapes, weight_shapes
 from fixedweight.training.calibrate import calibrated
 from fixedweight.training.checkpoint import fingerprint
 from fixedweight.training.defaults import default_network, default_schedule, fit_network
@@ -176,7 +177,6 @@ def _check_arguments(seeds: int, seed: int, minutes: float | None, network: Netw
 
 
 def _check_start(network: Network, start: Params) -> None:
-    wanted = {k: np.shape(v) for k, v in network.init_params(np.random.default_rng(0)).items()}
-    got = {name: np.shape(value) for name, value in start.items()}
+    wanted, got = weight_shapes(network), shapes(start)
     if got != wanted:
         raise InputError(f"Expected a start of weights {wanted}, got {got}.")
