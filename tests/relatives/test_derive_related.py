@@ -211,3 +211,25 @@ def test_fits_go_on_for_as_long_as_they_gain(monkeypatch):
     assert short.card["derivation"]["updates"] == fit.STEPS
     assert whole.card["derivation"]["updates"] > fit.STEPS
     assert likelihood(whole) > likelihood(short) + 10.0
+
+
+def test_a_round_that_makes_a_fit_worse_is_forgotten():
+    """Far too high a rate ends anywhere, or nowhere finite: the weights before stay."""
+    network = fw.networks.KalmanMemory(
+        heads=1, features=4, knots=3, input_size=2, output="linear"
+    )  # fmt: skip
+    knots = {"begin": np.array([[-1.0, -0.3, 0.3]]), "slope": np.full((1, 3), 1.5)}
+    prior = fit.hyper_prior(network, fit.CANDIDATES[-1], knots, np.array([True]))
+    priors = jax.tree.map(lambda leaf: np.stack([leaf] * 2).astype(np.float32), prior)
+    rng = np.random.default_rng(0)
+    data = fit.examples(
+        network, knots, rng.normal(size=(3, 6, 1)), rng.normal(size=(3, 6)), np.ones((3, 6), bool)
+    )
+    weights = jnp.ones((2, 3))
+    params, cost = fit._begun(network, priors, data, weights)
+    kept, after = fit._further(network, params, cost, priors, data, weights, 1e4)
+    np.testing.assert_array_equal(after, cost)
+    for name, value in params.items():
+        np.testing.assert_array_equal(kept[name], value)
+    _, after = fit._further(network, params, cost, priors, data, weights, fit.RATE)
+    assert (after < cost).all()
