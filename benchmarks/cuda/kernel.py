@@ -15,7 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from fixedweight.kernels.generate import Leaves, Source, Vectors, generate
+from fixedweight.kernels.generate import Leaves, Source, generate
+from fixedweight.kernels.sums import Vectors
 from fixedweight.networks import Network, initial_state
 
 HERE = Path(__file__).parent
@@ -43,7 +44,7 @@ def source(network: Network) -> Source:
         ((network.input_size,), (network.target_size,)),
         ((),),
     )
-    return generate(step, leaves, Vectors(1), "params")
+    return generate(step, leaves, Vectors(1, kept=False), "params")
 
 
 def cuda(text: str, threads: int, unroll: int = 0) -> str:

@@ -104,12 +104,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) pullback(
 #pragma unroll
         for (int r = 0; r < ROUNDS; r++) {
             if (job[r] < 0) continue;
-            const float *rows = records + (jobs[job[r]].row + row[r]) * PITCH;
+            const struct row *rows = rows_of + jobs[job[r]].row + row[r]; /* all in the record */
             const float *columns = records + (jobs[job[r]].column + column[r]) * PITCH;
             for (int s = 4 * part; s < THREADS; s += 4 * SPLIT) {
                 float4 a[ROWS];
 #pragma unroll
-                for (int i = 0; i < ROWS; i++) a[i] = *(const float4 *)(rows + i * PITCH + s);
+                for (int i = 0; i < ROWS; i++) a[i] = *(const float4 *)(records + rows[i].place * PITCH + s);
 #pragma unroll
                 for (int j = 0; j < COLUMNS; j++) {
                     const float4 b = *(const float4 *)(columns + j * PITCH + s);

@@ -14,7 +14,8 @@ from kernel_cells import CELLS, drawn
 from fixedweight import kernels
 from fixedweight.gradients.unroll import scan
 from fixedweight.kernels import build, call
-from fixedweight.kernels.generate import Leaves, Vectors, generate
+from fixedweight.kernels.generate import Leaves, generate
+from fixedweight.kernels.sums import Vectors
 
 every_cell = pytest.mark.parametrize("name", CELLS)
 

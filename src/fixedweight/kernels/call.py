@@ -14,8 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fixedweight.kernels.build import build, registers, widest
-from fixedweight.kernels.generate import Leaves, Pull, Source, Vectors, generate
+from fixedweight.kernels.generate import Leaves, Pull, Source, generate
 from fixedweight.kernels.lower import NotCompiled
+from fixedweight.kernels.sums import Vectors
 
 log = logging.getLogger("fixedweight")
 

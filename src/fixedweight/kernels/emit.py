@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fixedweight.kernels.inline import inlined
 from fixedweight.kernels.loops import expression, filled, literal, loop, nests, tiles
 from fixedweight.kernels.places import OFFSET, SCALAR, SHIFT, SPACES, Constants, Stores, location
 from fixedweight.kernels.program import CONSTANT, Map, Program, Statement, Sum
@@ -21,15 +22,25 @@ class Function:
         given: np.ndarray,
         stores: Stores,
         constants: Constants,
+        cheap: frozenset[str] = frozenset(),
     ) -> None:
-        """`given`: the place of each id that is there when the function begins, else -1."""
+        """The function's body.
+
+        Args:
+            given: the place of each id that is there when the function begins, else -1.
+            cheap: operations on what is given that are done in the loop that reads their results.
+        """
         self.constants = constants
         self.kinds = program.kinds
         self.values = program.values
         self.where = given.copy()
         self.stores = stores
         self.group_of = np.full(given.size, -1, dtype=np.int64)
+        stored = np.zeros(given.size, dtype=bool)
+        stored[list(stores.places)] = True
+        statements, self.inlined = inlined(statements, given, program.kinds, stored, cheap)
         self.groups = self._group(statements)
+        self.summed = self._summed()
         self.scratch = 0
         self._place()
         lines = [line for i in range(len(self.groups)) for line in self._emit(i)]
@@ -70,6 +81,21 @@ class Function:
             for arg in statement.args
         )
 
+    def _summed(self) -> np.ndarray:
+        """The place of the sum to which each id is added in the loop that computes it, else -1."""
+        summed = np.full(len(self.where), -1, dtype=np.int64)
+        sums = {i: self._sums(places) for i, places in self.stores.places.items()}
+        for group in self.groups:
+            for statement in group:
+                places = [sums.get(i, []) for i in statement.out.tolist()]
+                if isinstance(statement, Map) and all(len(place) == 1 for place in places):
+                    summed[statement.out] = [place for (place,) in places]
+        return summed
+
+    @staticmethod
+    def _sums(places: list[int]) -> list[int]:
+        return [place for place in places if place >> SHIFT == SPACES.index("A")]
+
     def _place(self) -> None:
         """A place for each result that is read outside its loop or stored."""
         outside = np.zeros(len(self.where), dtype=bool)
@@ -86,7 +112,7 @@ class Function:
             if self.group_of[i] >= 0 and readable:
                 self.where[i] = readable[0]
             elif self.group_of[i] >= 0:
-                outside[i] = True
+                outside[i] |= self.summed[i] < 0
             elif self.group_of[i] < 0 and self.where[i] < 0 and self.kinds[i] != CONSTANT:
                 raise AssertionError(f"id {i} is neither computed nor given")
         live: list[tuple[int, int, int]] = []  # scratch in use: first, end, last group that reads
@@ -163,20 +189,24 @@ class Function:
             columns.append(places)
             return f"@{len(columns) - 1}@"
 
+        def operand(arg: np.ndarray) -> str:
+            if self.group_of[arg[0]] == number:
+                return names[int(arg[0])]
+            if (self.kinds[arg] == CONSTANT).all() and np.all(arg == arg[0]):
+                return self.literal(float(self.values[arg[0]]))
+            if parts := self.inlined.parts(arg):
+                return f"({self.call(parts[0], [operand(part) for part in parts[1]])})"
+            return use(self.column(arg))
+
         for count, statement in enumerate(group):
-            args = []
-            for arg in statement.args:
-                if self.group_of[arg[0]] == number:
-                    args.append(names[int(arg[0])])
-                elif (self.kinds[arg] == CONSTANT).all() and np.all(arg == arg[0]):
-                    args.append(self.literal(float(self.values[arg[0]])))
-                else:
-                    args.append(use(self.column(arg)))
+            args = [operand(arg) for arg in statement.args]
             register = f"r{count}"
             names[int(statement.out[0])] = register
             lines.append(f"V {register} = {self.call(statement, args)};")
             if (self.where[statement.out] >= 0).any():
                 lines.append(f"STORE({use(self.settled(statement.out))}, {register});")
+            if (self.summed[statement.out] >= 0).all():
+                lines.append(f"ADD({use(self.summed[statement.out])}, {register});")
         out: list[str] = []
         table = np.stack(columns) if columns else np.zeros((0, n), dtype=np.int64)
         for start, shape, strides in nests(table):
@@ -195,8 +225,8 @@ class Function:
         sums = [
             (i, place)
             for i, places in self.stores.places.items()
-            for place in places
-            if place >> SHIFT == SPACES.index("A")
+            for place in self._sums(places)
+            if self.summed[i] < 0
         ]
         lines = []
         for chosen, macro in ((pairs, "STORE"), (sums, "ADD")):

@@ -1,5 +1,8 @@
 """How C reads: loops over places that lie evenly, sums in registers, expressions."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from fixedweight.kernels.places import OFFSET, SCALAR, SHIFT, SPACES
@@ -184,3 +187,15 @@ def literal(value: float) -> str:
     if np.isinf(value):
         return "INFINITY" if value > 0 else "-INFINITY"
     return f"{float(np.float32(value))!r}f"
+
+
+def table(kind: str, name: str, values: Sequence[Any], form: str) -> str:
+    """An array of constants."""
+    body = ", ".join(_number(form, value) for value in values) or "0"
+    return f"static const {kind} {name}[] = {{{body}}};"
+
+
+def _number(form: str, value: Any) -> str:
+    if isinstance(value, float) and not np.isfinite(value):
+        return "NAN" if np.isnan(value) else ("INFINITY" if value > 0 else "-INFINITY")
+    return form.format(float(np.float32(value)) if isinstance(value, float) else value)

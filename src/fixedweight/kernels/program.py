@@ -171,3 +171,8 @@ def closure(
             for arg in cut.args:
                 needed[arg.reshape(-1)] = True
     return kept[::-1], needed
+
+
+def joined(ids: Sequence[Any]) -> Ids:
+    """All ids of several arrays, flat."""
+    return np.concatenate([np.zeros(0, np.int64), *(np.asarray(v).reshape(-1) for v in ids)])

@@ -3,9 +3,11 @@
    Streams go side by side in the lanes of a vector. A pullback goes forward once, remembering the
    state at the start of every segment but the last; then segment by segment from the end, forward
    again with a tape and backward over it. The gradient of a weight matrix is a product over all
-   steps: its factors are recorded for BLOCK steps, then multiplied with the sums in registers. */
+   steps: its columns are recorded for BLOCK steps, then multiplied with rows that are read where
+   they are, with the sums in registers. */
 
-#define BLOCK 16
+/* Steps recorded at once: more take fewer loads and stores of the sums, if they stay in the cache. */
+#define BLOCK (32 * NR * 4 * WIDTH <= 48 << 10 ? 32 : 16)
 #define AT_LEAST(n) ((n) > 0 ? (n) : 1)
 
 struct shape { int64_t populations, batch, length; };
@@ -113,28 +115,55 @@ AS_WRITTEN static void scatter(const V *from, int total, float *const *to, const
         }
 }
 
+/* Keeps a value in its register where compilers would read it once per use. */
+#if defined(__x86_64__) && WIDTH >= 4
+#define HOLD(v) __asm__("" : "+v"(v))
+#elif defined(__aarch64__) && WIDTH == 4
+#define HOLD(v) __asm__("" : "+w"(v))
+#else
+#define HOLD(v)
+#endif
+
+/* Where what a product's rows are made of begins, and how far from there a step before is. */
+struct kept { const V *first[6]; int64_t stride[6]; };
+
 /* sums[r][c] += rows[r] columns[c] over steps */
-static void products(const V *restrict records, const struct job *job, int64_t steps, V *restrict sums) {
+static void products(const struct kept *kept, const struct job *job, int64_t steps, V *restrict sums) {
     V *restrict at = sums + job->sum;
-    for (int r = 0; r < job->rows; r += ROWS)
+    for (int r = 0; r < job->rows; r += ROWS) {
+        const V *begin[ROWS];
+        int64_t stride[ROWS];
+        for (int i = 0; i < ROWS; i++) {
+            const struct row row = rows_of[job->row + r + i];
+            begin[i] = kept->first[row.array] + row.place;
+            stride[i] = kept->stride[row.array];
+        }
         for (int c = 0; c < job->columns; c += COLUMNS) {
             V acc[ROWS][COLUMNS];
+            const V *row[ROWS], *column = kept->first[0] + job->column + c;
+            for (int i = 0; i < ROWS; i++) row[i] = begin[i];
 #pragma GCC unroll 4
             for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 6
                 for (int j = 0; j < COLUMNS; j++) acc[i][j] = at[i * COLUMNS + j];
-            const V *row = records + job->row + r, *column = records + job->column + c;
-            for (int64_t t = 0; t < steps; t++, row += NR, column += NR)
+            for (int64_t t = 0; t < steps; t++, column += NR) {
 #pragma GCC unroll 6
-                for (int j = 0; j < COLUMNS; j++)
+                for (int j = 0; j < COLUMNS; j++) {
+                    V factor = column[j];
+                    HOLD(factor);
 #pragma GCC unroll 4
-                    for (int i = 0; i < ROWS; i++) acc[i][j] += row[i] * column[j];
+                    for (int i = 0; i < ROWS; i++) acc[i][j] += *row[i] * factor;
+                }
+#pragma GCC unroll 4
+                for (int i = 0; i < ROWS; i++) row[i] += stride[i];
+            }
 #pragma GCC unroll 4
             for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 6
                 for (int j = 0; j < COLUMNS; j++) at[i * COLUMNS + j] = acc[i][j];
             at += ROWS * COLUMNS;
         }
+    }
 }
 
 INLINE float total(V v) {
@@ -193,6 +222,7 @@ static void go_back(const struct arrays *a, struct scratch *s, struct shape shap
                     s->states + ((t + 1) % 2) * NS, s->memory, s->cotangents);
         memcpy(s->saved + (g + 1) * NS, s->states + (segment % 2) * NS, NS * sizeof(V));
     }
+    const V one = SPLAT(1.0f);
     V *after = s->d_states, *before = s->d_states + AT_LEAST(NS);
     gather(after, NS, a->d_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1, 1);
     for (int64_t g = segments - 1; g >= 0; g--) {
@@ -216,7 +246,13 @@ static void go_back(const struct arrays *a, struct scratch *s, struct shape shap
             if (a->d_inputs)
                 scatter(s->d_inputs, NX, a->d_inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin + t, 1);
             if (++recorded == BLOCK || t == 0) {
-                for (int j = 0; j < NJ; j++) products(s->records, &jobs[j], recorded, s->sums);
+                const int64_t last = t + recorded - 1;
+                const struct kept kept = {
+                    {s->records, s->states + last * NS, s->states + (last + 1) * NS, s->inputs + last * NX,
+                     s->tape + last * NT, &one},
+                    {NR, -NS, -NS, -NX, -NT, 0},
+                };
+                for (int j = 0; j < NJ; j++) products(&kept, &jobs[j], recorded, s->sums);
                 recorded = 0;
             }
         }

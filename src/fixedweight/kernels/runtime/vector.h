@@ -73,19 +73,18 @@ INLINE V clamp(V x, float most) {
 #endif
 }
 
-/* The rational approximation that XLA uses too: within a few ulp of tanh. */
+/* x P(x x) / Q(x x), the best of these degrees up to 7.9 by relative error, rounded with care:
+   within 6 ulp of tanh. XLA's takes two more operations for 4. */
 INLINE V v_tanh(V x) {
-    V c = clamp(x, 7.90531110763549805f);
+    V c = clamp(x, 7.9f);
     V s = c * c;
-    V p = s * -2.76076847742355e-16f + 2.00018790482477e-13f;
-    p = p * s + -8.60467152213735e-11f;
-    p = p * s + 5.12229709037114e-08f;
-    p = p * s + 1.48572235717979e-05f;
-    p = p * s + 6.37261928875436e-04f;
-    p = p * s + 4.89352455891786e-03f;
-    V q = s * 1.19825839466702e-06f + 1.18534705686654e-04f;
-    q = q * s + 2.26843463243900e-03f;
-    q = q * s + 4.89352518554385e-03f;
+    V p = s * 1.15309849e-05f + 2.96038925e-03f;
+    p = p * s + 1.29343361e-01f;
+    p = p * s + 9.99999940e-01f;
+    V q = s * 2.49228606e-07f + 2.40000460e-04f;
+    q = q * s + 2.38537323e-02f;
+    q = q * s + 4.62675661e-01f;
+    q = q * s + 1.0f;
     return quotient(c * p, q);
 }
 
