@@ -1,8 +1,8 @@
 """Fused kernels against XLA's scan and torch.nn.LSTM, forward and backward, side by side.
 
     python -m benchmarks.fused > benchmarks/fused.txt      all parts, some minutes
-    python -m benchmarks.fused net seeds    some of: net cells sizes batch length seeds roofline
-                                            compile online
+    python -m benchmarks.fused net seeds    some of: net updates cells sizes batch length seeds
+                                            roofline compile online
 
 Every contender does the same work in turn in the same rounds, on all cores it is given, warmed up.
 Of a turn the quickest call counts, and a line gives the median over rounds with the lowest and
@@ -22,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from typing import Any
 
@@ -48,6 +49,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 clock = time.process_time if CORES == 1 else time.perf_counter
 ROUNDS = 7
 TURN = 0.06
+UPDATES = 10
 
 Work = Callable[[], Any]
 
@@ -113,6 +115,29 @@ def gradient(network: Network, arguments: Any, *, kernel: bool, seeds: bool = Fa
     return lambda: jax.block_until_ready(compiled(*arguments))
 
 
+def descended(network: Network, arguments: Any, *, kernel: bool) -> Work:
+    """`UPDATES` steps of plain descent in one compiled loop, as training has them."""
+    function = bptt(network)
+
+    def update(params: Any, _: None) -> tuple[Any, Any]:
+        (loss, _), slope = function(params, *arguments[1:])
+        return jax.tree.map(lambda value, d: value - 1e-6 * d, params, slope), loss
+
+    compiled = jax.jit(lambda params: jax.lax.scan(update, params, length=UPDATES))
+    os.environ["FIXEDWEIGHT_KERNELS"] = str(int(kernel))
+    jax.block_until_ready(compiled(arguments[0]))
+    del os.environ["FIXEDWEIGHT_KERNELS"]
+    return lambda: jax.block_until_ready(compiled(arguments[0]))
+
+
+def repeated(work: Work) -> Work:
+    def many() -> None:
+        for _ in range(UPDATES):
+            work()
+
+    return many
+
+
 def torch_lstm(units: int, batch: int, length: int, *, compiled: bool = False) -> Work | None:
     """torch.nn.LSTM with a linear head; compiled, torch calls its own LSTM from what it wrote."""
     try:
@@ -163,7 +188,14 @@ def keras_lstm(units: int, batch: int, length: int) -> Work | None:
 
 
 def compare(
-    label: str, network: Network, batch: int, length: int, units: int = 0, *, all: bool = False
+    label: str,
+    network: Network,
+    batch: int,
+    length: int,
+    units: int = 0,
+    *,
+    all: bool = False,
+    updates: bool = False,
 ) -> dict[str, float]:
     """One line: the kernel's rate, and how many times faster it is than the others.
 
@@ -173,19 +205,22 @@ def compare(
     Args:
         units: of torch's LSTM beside it; 0 for none.
         all: torch's compiled LSTM and Keras's too.
-    """
+        updates: `UPDATES` gradients to a call, with what they change, rather than one.
+    """  # fmt: skip
     arguments = problem(network, batch, length)
+    work, count = (descended, UPDATES) if updates else (gradient, 1)
     contenders: dict[str, Work | None] = {
-        "kernel": gradient(network, arguments, kernel=True),
-        "scan": gradient(network, arguments, kernel=False),
+        "kernel": work(network, arguments, kernel=True),
+        "scan": work(network, arguments, kernel=False),
     }
     if units:
-        contenders["torch"] = torch_lstm(units, batch, length)
+        lstm = torch_lstm(units, batch, length)
+        contenders["torch"] = repeated(lstm) if lstm and updates else lstm
     if units and all:
         contenders["torch.compile"] = torch_lstm(units, batch, length, compiled=True)
         contenders["Keras"] = keras_lstm(units, batch, length)
     times = side_by_side({name: work for name, work in contenders.items() if work})
-    rate = spread([batch * length / t / 1e6 for t in times["kernel"]])
+    rate = spread([count * batch * length / t / 1e6 for t in times["kernel"]])
     others = ", ".join(f"{ratio(times, name)} x {name}" for name in times if name != "kernel")
     print(f"{label}: {rate} M/s, {others}", flush=True)
     return {name: statistics.median(values) for name, values in times.items()}
@@ -212,6 +247,13 @@ def net() -> None:
         compare(f"batch {batch}, length {length}", LSTM1997(), batch, length, units=12, all=True)
     compare("12 + 6, second layer 40; batch 128, length 60",
             LSTM1997(blocks=12, second=40), 128, 60)  # fmt: skip
+
+
+def updates() -> None:
+    print(f"\nThe same, {UPDATES} gradients and updates in one compiled loop, as training has them")
+    for batch, length in ((64, 64), (64, 256), (64, 1024), (128, 256), (256, 128), (1024, 256)):
+        compare(f"batch {batch}, length {length}", LSTM1997(), batch, length, units=12,
+                updates=True)  # fmt: skip
 
 
 def cells() -> None:
@@ -298,17 +340,19 @@ double function(long n) {
 
 
 def peaks(function: str) -> tuple[float, float]:
-    """Multiply-adds, and evaluations of a function, per second of one core."""
+    """Multiply-adds, and evaluations of a function, per second of a core, all at work at once."""
     vector = (resources.files("fixedweight.kernels") / "runtime" / "vector.h").read_text()
     source = f"#define WIDTH {build.widest()}\n{vector}{PEAK.replace('FUNCTION', function)}"
     library = build.build(source)
     for name in ("multiply_adds", "function"):
         getattr(library, name).restype = ctypes.c_double
         getattr(library, name).argtypes = [ctypes.c_long]
-    return (
-        max(library.multiply_adds(1_000_000) for _ in range(15)),
-        max(library.function(300_000) for _ in range(15)),
-    )
+
+    def most(work: Callable[[int], float], count: int) -> float:
+        return max(sum(pool.map(work, [count] * CORES)) / CORES for _ in range(15))
+
+    with ThreadPoolExecutor(CORES) as pool:
+        return most(library.multiply_adds, 1_000_000), most(library.function, 300_000)
 
 
 def roofline() -> None:
@@ -411,7 +455,7 @@ def online() -> None:
         print(f"{label}: {each} us for the nine, {ratio(times, 'scan')} x scan", flush=True)
 
 
-PARTS = (net, cells, sizes, batch, length, seeds, roofline, compile, online)
+PARTS = (net, updates, cells, sizes, batch, length, seeds, roofline, compile, online)
 
 
 def main() -> None:

@@ -7,7 +7,7 @@
    they are, with the sums in registers. */
 
 /* Steps recorded at once: more take fewer loads and stores of the sums, if they stay in the cache. */
-#define BLOCK (32 * NR * 4 * WIDTH <= 48 << 10 ? 32 : 16)
+#define BLOCK (32 * NR * 4 * WIDTH <= 32 << 10 ? 32 : 16)
 #define AT_LEAST(n) ((n) > 0 ? (n) : 1)
 
 struct shape { int64_t populations, batch, length; };
@@ -85,34 +85,103 @@ INLINE int64_t lane(int64_t first, int i, int64_t batch) {
 #define AS_WRITTEN
 #endif
 
-/* [batch, steps, sizes...] of several arrays to [steps, numbers] of vectors, and back */
+/* WIDTH numbers of each of WIDTH streams to as many vectors, or back. */
+#if defined(__has_builtin)
+#if __has_builtin(__builtin_shufflevector)
+#define SWAP(a, b, low, high) \
+    { V l = __builtin_shufflevector(a, b, low), h = __builtin_shufflevector(a, b, high); a = l; b = h; }
+#define LIST(...) __VA_ARGS__
+#if WIDTH == 4
+#define EXCHANGES(x) \
+    x(2, LIST(0, 1, 4, 5), LIST(2, 3, 6, 7)) x(1, LIST(0, 4, 2, 6), LIST(1, 5, 3, 7))
+#elif WIDTH == 8
+#define EXCHANGES(x) \
+    x(4, LIST(0, 1, 2, 3, 8, 9, 10, 11), LIST(4, 5, 6, 7, 12, 13, 14, 15)) \
+    x(2, LIST(0, 1, 8, 9, 4, 5, 12, 13), LIST(2, 3, 10, 11, 6, 7, 14, 15)) \
+    x(1, LIST(0, 8, 2, 10, 4, 12, 6, 14), LIST(1, 9, 3, 11, 5, 13, 7, 15))
+#elif WIDTH == 16
+#define EXCHANGES(x) \
+    x(8, LIST(0, 1, 2, 3, 4, 5, 6, 7, 16, 17, 18, 19, 20, 21, 22, 23), \
+      LIST(8, 9, 10, 11, 12, 13, 14, 15, 24, 25, 26, 27, 28, 29, 30, 31)) \
+    x(4, LIST(0, 1, 2, 3, 16, 17, 18, 19, 8, 9, 10, 11, 24, 25, 26, 27), \
+      LIST(4, 5, 6, 7, 20, 21, 22, 23, 12, 13, 14, 15, 28, 29, 30, 31)) \
+    x(2, LIST(0, 1, 16, 17, 4, 5, 20, 21, 8, 9, 24, 25, 12, 13, 28, 29), \
+      LIST(2, 3, 18, 19, 6, 7, 22, 23, 10, 11, 26, 27, 14, 15, 30, 31)) \
+    x(1, LIST(0, 16, 2, 18, 4, 20, 6, 22, 8, 24, 10, 26, 12, 28, 14, 30), \
+      LIST(1, 17, 3, 19, 5, 21, 7, 23, 9, 25, 11, 27, 13, 29, 15, 31))
+#endif
+#endif
+#endif
+#ifdef EXCHANGES
+#define TRANSPOSES 1
+#define EXCHANGE(s, low, high) \
+    _Pragma("GCC unroll 16") for (int i = 0; i < WIDTH; i++) if (!(i & s)) SWAP(x[i], x[i + s], LIST(low), LIST(high))
+INLINE void transpose(V *x) { EXCHANGES(EXCHANGE) }
+#else
+#define TRANSPOSES 0
+INLINE void transpose(V *x) {}
+#endif
+
+/* [batch, steps, sizes...] of several arrays to [steps, numbers] of vectors, and back. Lanes beyond
+   the batch are zero if they are to be. */
 AS_WRITTEN static void gather(V *to, int total, const float *const *from, const int *sizes, int arrays,
                    int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps, int zero) {
-    for (int a = 0, at = 0; a < arrays; at += sizes[a++])
-        for (int i = 0; i < WIDTH; i++) {
-            int n = sizes[a];
-            float *out = (float *)to + (int64_t)at * WIDTH + i;
-            if (zero && first + i >= batch) {
-                for (int64_t t = 0; t < steps; t++)
-                    for (int k = 0; k < n; k++) out[(t * total + k) * WIDTH] = 0.0f;
-                continue;
+    for (int a = 0, at = 0; a < arrays; at += sizes[a++]) {
+        const int n = sizes[a];
+        const int64_t count = steps * n;
+        const float *in[WIDTH];
+        for (int i = 0; i < WIDTH; i++) in[i] = from[a] + (lane(first, i, batch) * stride + begin) * n;
+        V *out = to + at;
+        int k = 0; /* number of its step */
+        int64_t f = 0;
+        for (; TRANSPOSES && f + WIDTH <= count; f += WIDTH) {
+            V x[WIDTH];
+#pragma GCC unroll 16
+            for (int i = 0; i < WIDTH; i++) memcpy(&x[i], in[i] + f, sizeof(V));
+            transpose(x);
+#pragma GCC unroll 16
+            for (int i = 0; i < WIDTH; i++) {
+                out[k] = x[i];
+                if (++k == n) k = 0, out += total;
             }
-            const float *in = from[a] + (lane(first, i, batch) * stride + begin) * n;
-            for (int64_t t = 0; t < steps; t++)
-                for (int k = 0; k < n; k++) out[(t * total + k) * WIDTH] = in[t * n + k];
         }
+        for (; f < count; f++) {
+            for (int i = 0; i < WIDTH; i++) ((float *)&out[k])[i] = in[i][f];
+            if (++k == n) k = 0, out += total;
+        }
+        if (zero)
+            for (int i = 0; i < WIDTH; i++)
+                if (first + i >= batch)
+                    for (int64_t t = 0; t < steps; t++)
+                        for (int j = 0; j < n; j++) ((float *)&to[t * total + at + j])[i] = 0.0f;
+    }
 }
 
 AS_WRITTEN static void scatter(const V *from, int total, float *const *to, const int *sizes, int arrays,
                     int64_t first, int64_t batch, int64_t stride, int64_t begin, int64_t steps) {
-    for (int a = 0, at = 0; a < arrays; at += sizes[a++])
-        for (int i = 0; i < WIDTH && first + i < batch; i++) {
-            int n = sizes[a];
-            const float *in = (const float *)from + (int64_t)at * WIDTH + i;
-            float *out = to[a] + ((first + i) * stride + begin) * n;
-            for (int64_t t = 0; t < steps; t++)
-                for (int k = 0; k < n; k++) out[t * n + k] = in[(t * total + k) * WIDTH];
+    for (int a = 0, at = 0; a < arrays; at += sizes[a++]) {
+        const int n = sizes[a];
+        const int lanes = batch - first < WIDTH ? (int)(batch - first) : WIDTH;
+        const int64_t count = steps * n;
+        float *out = to[a] + (first * stride + begin) * n;
+        const V *in = from + at;
+        int k = 0;
+        int64_t f = 0;
+        for (; TRANSPOSES && f + WIDTH <= count; f += WIDTH) {
+            V x[WIDTH];
+#pragma GCC unroll 16
+            for (int i = 0; i < WIDTH; i++) {
+                x[i] = in[k];
+                if (++k == n) k = 0, in += total;
+            }
+            transpose(x);
+            for (int i = 0; i < lanes; i++) memcpy(out + i * stride * n + f, &x[i], sizeof(V));
         }
+        for (; f < count; f++) {
+            for (int i = 0; i < lanes; i++) out[i * stride * n + f] = ((const float *)&in[k])[i];
+            if (++k == n) k = 0, in += total;
+        }
+    }
 }
 
 /* Keeps a value in its register where compilers would read it once per use. */
