@@ -233,3 +233,46 @@ def test_a_matrix_stays_one_array_where_its_diagonal_is_changed():
         return generate(step, leaves, Vectors(8, 16), "params").text.count("\n")
 
     assert lines(20) < lines(10) + 120  # the sums of an unrolled row, not rows times columns
+
+
+def test_a_bias_is_summed_with_its_matrix_where_a_tile_has_room():
+    """7 rows of a matrix fill whole tiles of 2 with one more, which is the bias; 8 do by
+    themselves, and the bias is summed step by step. The gradient is the scan's both ways."""
+
+    def step(params, state, x):
+        matrix, bias = params
+        new = jnp.tanh(jnp.concatenate([x, state], axis=-1) @ matrix + bias)
+        return new, new
+
+    rng = np.random.default_rng(0)
+    for inputs, alone in ((3, 0), (4, 4)):
+
+        def flat(params, state, x):
+            new, output = step(params, state[0][None], x[0][None])
+            return [new[0]], [output[0]]
+
+        leaves = Leaves(((inputs + 4, 4), (4,)), ((4,),), ((inputs,),), ((4,),))
+        source = generate(flat, leaves, Vectors(8, 16), "params").text
+        assert f"#define NA {alone}\n" in source
+        params = [rng.normal(0, 0.3, shape).astype(np.float32) for shape in leaves.params]
+        state = rng.normal(size=(9, 4)).astype(np.float32)
+        x = rng.normal(size=(9, 50, inputs)).astype(np.float32)
+        kernel, expected = compared(step, params, state, x)
+        assert_close(kernel, expected, 1e-5)
+
+
+@pytest.mark.parametrize("features", [1, 3, 10])
+def test_streams_go_to_lanes_and_back(features):
+    """Whatever the numbers of streams, examples and features are multiples of or not."""
+
+    def step(params, state, x):
+        new = state + params * x
+        return new, new
+
+    rng = np.random.default_rng(0)
+    for batch in (1, 7, 17):
+        for length in (1, 8, 33):
+            x = jnp.asarray(rng.normal(size=(batch, length, features)), jnp.float32)
+            state = jnp.asarray(rng.normal(size=(batch, features)), jnp.float32)
+            kernel, expected = compared(step, jnp.float32(0.5), state, x)
+            assert_close(kernel, expected, 1e-5)

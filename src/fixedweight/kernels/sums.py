@@ -121,8 +121,12 @@ class Sums:
         self.multiply_adds += rows.size * columns.size
         if self.vectors.kept and min(rows.size, columns.size) == 1:
             return False  # to add it up takes no more stores than to record it
-        padded = self.vectors.padded
-        if padded(columns.size, rows.size) < padded(rows.size, columns.size):
+        numbers, swapped = (
+            self.vectors.padded(*sizes)
+            for sizes in ((rows.size, columns.size), (columns.size, rows.size))
+        )
+        # the larger side is mostly what units see, kept anyway, and the smaller has a bias
+        if (swapped, rows.size) < (numbers, columns.size):
             rows, columns, row, column = columns, rows, column, row
         owners = np.full((rows.size, columns.size), -1)
         if len(set(zip(row.tolist(), column.tolist(), strict=True))) < a.size:
