@@ -64,14 +64,13 @@ def inlined(
     readers: dict[int, list[tuple[Statement, np.ndarray]]] = {i: [] for i in candidates}
     for statement in statements:
         for arg in statement.args:
-            for made in np.unique(maker[arg]).tolist():
-                if made >= 0:
-                    readers[made].append((statement, arg))
+            for made in _makers(maker, arg):
+                readers[made].append((statement, arg))
     for i in sorted(candidates, reverse=True):  # a reader is decided on before what it reads
         if not readers[i] or not _once(i, readers[i], maker):
             candidates.discard(i)
     for i in sorted(candidates):  # and what it reads before a reader
-        made = {int(m) for arg in statements[i].args for m in np.unique(maker[arg]) if m >= 0}
+        made = {m for arg in statements[i].args for m in _makers(maker, arg)}
         if not made <= candidates:
             candidates.discard(i)
     kept = [statement for i, statement in enumerate(statements) if i not in candidates]
@@ -89,3 +88,7 @@ def _once(i: int, readers: list[tuple[Statement, np.ndarray]], maker: np.ndarray
         return False
     _, counts = np.unique(np.concatenate([arg for _, arg in readers]), return_counts=True)
     return int(counts.max()) == 1
+
+
+def _makers(maker: np.ndarray, arg: np.ndarray) -> set[int]:
+    return set(maker[arg].reshape(-1).tolist()) - {-1}

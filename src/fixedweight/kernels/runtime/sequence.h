@@ -78,11 +78,11 @@ INLINE int64_t lane(int64_t first, int i, int64_t batch) {
     return first + i < batch ? first + i : batch - 1;
 }
 
-/* Compilers make these slower by vectorising them. */
+/* Compilers make these slower by vectorising them, and take longer with a copy for every call. */
 #if defined(__GNUC__) && !defined(__clang__)
-#define AS_WRITTEN __attribute__((optimize("no-tree-vectorize")))
+#define AS_WRITTEN __attribute__((noinline, noclone, optimize("no-tree-vectorize")))
 #else
-#define AS_WRITTEN
+#define AS_WRITTEN __attribute__((noinline))
 #endif
 
 /* WIDTH numbers of each of WIDTH streams to as many vectors, or back. */
