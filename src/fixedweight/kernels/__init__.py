@@ -1,7 +1,8 @@
 """Fused kernels: a step compiled for whole streams, forward and backward, from its one definition.
 
-`program` and `lower` turn a traced step into arithmetic on single numbers, `emit` and `generate`
-write that as C over vectors of streams, `build` compiles it, `call` makes it a function of JAX.
+`program` and `lower` turn a traced step into arithmetic on single numbers, `sums` plans the
+gradient of its parameters, `inline`, `emit` and `generate` write it as C over vectors of streams,
+`build` compiles that, `call` makes it a function of JAX.
 """
 
 from fixedweight.kernels.call import Step, error_and_gradient, run, unroll

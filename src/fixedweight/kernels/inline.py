@@ -66,10 +66,8 @@ def inlined(
         for arg in statement.args:
             for made in _makers(maker, arg):
                 readers[made].append((statement, arg))
-    for i in sorted(candidates, reverse=True):  # a reader is decided on before what it reads
-        if not readers[i] or not _once(i, readers[i], maker):
-            candidates.discard(i)
-    for i in sorted(candidates):  # and what it reads before a reader
+    candidates = {i for i in candidates if readers[i] and _once(i, readers[i], maker)}
+    for i in sorted(candidates):  # what a statement reads is decided on before it
         made = {m for arg in statements[i].args for m in _makers(maker, arg)}
         if not made <= candidates:
             candidates.discard(i)

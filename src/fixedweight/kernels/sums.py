@@ -32,7 +32,7 @@ class Vectors:
     registers: int = 32
     """Vectors that it holds."""
     kept: bool = True
-    """Whether states, inputs and tape of some steps are there at once, or but the record."""
+    """Whether products can read states, inputs and tape of past steps; else all is recorded."""
 
     @property
     def tile(self) -> tuple[int, int]:
