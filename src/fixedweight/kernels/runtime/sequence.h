@@ -9,6 +9,12 @@
 /* Steps recorded at once: more take fewer loads and stores of the sums, if they stay in the cache. */
 #define BLOCK (32 * NR * 4 * WIDTH <= 32 << 10 ? 32 : 16)
 #define AT_LEAST(n) ((n) > 0 ? (n) : 1)
+/* Vectors from a step's numbers to the next step's: an odd count of cache lines, since steps a power of
+   two apart would meet in the same places of the cache. */
+#define LINE (sizeof(V) < 64 ? 64 / (int)sizeof(V) : 1)
+#define STRIDE(n) ((int64_t)((((n) + LINE - 1) / LINE | 1) * LINE))
+#define STATES STRIDE(NS)
+#define RECORDS STRIDE(NR)
 
 struct shape { int64_t populations, batch, length; };
 
@@ -42,9 +48,9 @@ static __thread int64_t arena_segment; /* that it is laid out for */
 
 /* Room that a thread keeps from call to call; 0 if there is no memory. */
 static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
-    int64_t vectors = AT_LEAST(segment * NX) + AT_LEAST((segment + 1) * NS) + AT_LEAST(segment * NT)
+    int64_t vectors = AT_LEAST(segment * NX) + AT_LEAST((segment + 1) * STATES) + AT_LEAST(segment * NT)
         + AT_LEAST(NM) + AT_LEAST(segment * NY) + 2 * AT_LEAST(NS) + AT_LEAST(NX)
-        + AT_LEAST(BLOCK * NR) + AT_LEAST(NG) + AT_LEAST(NA) + AT_LEAST(segments * NS)
+        + AT_LEAST(BLOCK * RECORDS) + AT_LEAST(NG) + AT_LEAST(NA) + AT_LEAST(segments * NS)
         + AT_LEAST((NU * 4 + sizeof(V) - 1) / sizeof(V));
     size_t size = (vectors * sizeof(V) + 4095) / 4096 * 4096;
     if (arena_size < size) {
@@ -57,18 +63,18 @@ static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
     }
     char *at = arena;
     s->inputs = carve(&at, segment * NX);
-    s->states = carve(&at, (segment + 1) * NS);
+    s->states = carve(&at, (segment + 1) * STATES);
     s->tape = carve(&at, segment * NT);
     s->memory = carve(&at, NM);
     s->cotangents = carve(&at, segment * NY);
     s->d_states = carve(&at, 2 * AT_LEAST(NS));
     s->d_inputs = carve(&at, NX);
-    s->records = carve(&at, BLOCK * NR);
+    s->records = carve(&at, BLOCK * RECORDS);
     s->sums = carve(&at, NG);
     s->direct = carve(&at, NA);
     s->saved = carve(&at, segments * NS);
     s->uniform = (float *)at;
-    if (arena_segment != segment) memset(s->records, 0, AT_LEAST(BLOCK * NR) * sizeof(V)); /* its padding is read */
+    if (arena_segment != segment) memset(s->records, 0, BLOCK * RECORDS * sizeof(V)); /* its padding is read */
     arena_segment = segment;
     return 1;
 }
@@ -196,26 +202,26 @@ AS_WRITTEN static void scatter(const V *from, int total, float *const *to, const
 /* Where what a product's rows are made of begins, and how far from there a step before is. */
 struct kept { const V *first[6]; int64_t stride[6]; };
 
-/* sums[r][c] += rows[r] columns[c] over steps */
+/* sums[r][c] += rows[r] columns[c] over steps; the columns of a tile stay in the cache for all rows */
 static void products(const struct kept *kept, const struct job *job, int64_t steps, V *restrict sums) {
-    V *restrict at = sums + job->sum;
-    for (int r = 0; r < job->rows; r += ROWS) {
-        const V *begin[ROWS];
-        int64_t stride[ROWS];
-        for (int i = 0; i < ROWS; i++) {
-            const struct row row = rows_of[job->row + r + i];
-            begin[i] = kept->first[row.array] + row.place;
-            stride[i] = kept->stride[row.array];
-        }
-        for (int c = 0; c < job->columns; c += COLUMNS) {
+    const int across = (job->columns + COLUMNS - 1) / COLUMNS;
+    for (int c = 0; c < across; c++) {
+        const V *begin = kept->first[0] + job->column + c * COLUMNS;
+        V *restrict at = sums + job->sum + c * (ROWS * COLUMNS);
+        for (int r = 0; r < job->rows; r += ROWS, at += across * (ROWS * COLUMNS)) {
             V acc[ROWS][COLUMNS];
-            const V *row[ROWS], *column = kept->first[0] + job->column + c;
-            for (int i = 0; i < ROWS; i++) row[i] = begin[i];
+            const V *row[ROWS], *column = begin;
+            int64_t stride[ROWS];
+            for (int i = 0; i < ROWS; i++) {
+                const struct row of = rows_of[job->row + r + i];
+                row[i] = kept->first[of.array] + of.place;
+                stride[i] = kept->stride[of.array];
+            }
 #pragma GCC unroll 4
             for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 6
                 for (int j = 0; j < COLUMNS; j++) acc[i][j] = at[i * COLUMNS + j];
-            for (int64_t t = 0; t < steps; t++, column += NR) {
+            for (int64_t t = 0; t < steps; t++, column += RECORDS) {
 #pragma GCC unroll 6
                 for (int j = 0; j < COLUMNS; j++) {
                     V factor = column[j];
@@ -230,7 +236,6 @@ static void products(const struct kept *kept, const struct job *job, int64_t ste
             for (int i = 0; i < ROWS; i++)
 #pragma GCC unroll 6
                 for (int j = 0; j < COLUMNS; j++) at[i * COLUMNS + j] = acc[i][j];
-            at += ROWS * COLUMNS;
         }
     }
 }
@@ -272,9 +277,9 @@ static void go_forward(const struct arrays *a, struct scratch *s, struct shape s
         int64_t steps = shape.length - begin < most ? shape.length - begin : most;
         gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin, steps, 0);
         for (int64_t t = 0; t < steps; t++)
-            forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * NS,
-                    s->states + ((t + 1) % 2) * NS, s->memory, s->cotangents + t * NY);
-        if (steps % 2) memcpy(s->states, s->states + NS, NS * sizeof(V));
+            forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * STATES,
+                    s->states + ((t + 1) % 2) * STATES, s->memory, s->cotangents + t * NY);
+        if (steps % 2) memcpy(s->states, s->states + STATES, NS * sizeof(V));
         scatter(s->cotangents, NY, a->outputs, outputs_sizes, N_OUTPUTS, first, shape.batch, shape.length, begin, steps);
     }
     scatter(s->states, NS, a->new_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1);
@@ -287,9 +292,9 @@ static void go_back(const struct arrays *a, struct scratch *s, struct shape shap
         gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, g * segment, segment, 0);
         memcpy(s->states, s->saved + g * NS, NS * sizeof(V));
         for (int64_t t = 0; t < segment; t++)
-            forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * NS,
-                    s->states + ((t + 1) % 2) * NS, s->memory, s->cotangents);
-        memcpy(s->saved + (g + 1) * NS, s->states + (segment % 2) * NS, NS * sizeof(V));
+            forward(a->params, s->uniform, s->inputs + t * NX, s->states + (t % 2) * STATES,
+                    s->states + ((t + 1) % 2) * STATES, s->memory, s->cotangents);
+        memcpy(s->saved + (g + 1) * NS, s->states + (segment % 2) * STATES, NS * sizeof(V));
     }
     const V one = SPLAT(1.0f);
     V *after = s->d_states, *before = s->d_states + AT_LEAST(NS);
@@ -300,26 +305,26 @@ static void go_back(const struct arrays *a, struct scratch *s, struct shape shap
         gather(s->inputs, NX, a->inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin, steps, 0);
         memcpy(s->states, s->saved + g * NS, NS * sizeof(V));
         for (int64_t t = 0; t < steps; t++)
-            taped(a->params, s->uniform, s->inputs + t * NX, s->states + t * NS, s->states + (t + 1) * NS,
+            taped(a->params, s->uniform, s->inputs + t * NX, s->states + t * STATES, s->states + (t + 1) * STATES,
                   s->memory, s->cotangents + t * NY, s->tape + t * NT);
         scatter(s->cotangents, NY, a->outputs, outputs_sizes, N_OUTPUTS, first, shape.batch, shape.length, begin, steps);
         if (g == segments - 1)
-            scatter(s->states + steps * NS, NS, a->new_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1);
+            scatter(s->states + steps * STATES, NS, a->new_state, state_sizes, N_STATE, first, shape.batch, 1, 0, 1);
         gather(s->cotangents, NY, a->d_outputs, outputs_sizes, N_OUTPUTS, first, shape.batch, shape.length, begin, steps, 1);
         int64_t recorded = 0;
         for (int64_t t = steps - 1; t >= 0; t--) {
-            pulled(a->params, s->uniform, s->inputs + t * NX, s->states + t * NS, s->states + (t + 1) * NS,
+            pulled(a->params, s->uniform, s->inputs + t * NX, s->states + t * STATES, s->states + (t + 1) * STATES,
                    s->memory, s->tape + t * NT, after, s->cotangents + t * NY, before, s->d_inputs,
-                   s->records + recorded * NR, s->direct);
+                   s->records + recorded * RECORDS, s->direct);
             V *swap = after; after = before; before = swap;
             if (a->d_inputs)
                 scatter(s->d_inputs, NX, a->d_inputs, inputs_sizes, N_INPUTS, first, shape.batch, shape.length, begin + t, 1);
             if (++recorded == BLOCK || t == 0) {
                 const int64_t last = t + recorded - 1;
                 const struct kept kept = {
-                    {s->records, s->states + last * NS, s->states + (last + 1) * NS, s->inputs + last * NX,
-                     s->tape + last * NT, &one},
-                    {NR, -NS, -NS, -NX, -NT, 0},
+                    {s->records, s->states + last * STATES, s->states + (last + 1) * STATES,
+                     s->inputs + last * NX, s->tape + last * NT, &one},
+                    {RECORDS, -STATES, -STATES, -NX, -NT, 0},
                 };
                 for (int j = 0; j < NJ; j++) products(&kept, &jobs[j], recorded, s->sums);
                 recorded = 0;
