@@ -105,14 +105,24 @@ def problem(network: Network, batch: int, length: int, seeds: int = 0) -> tuple[
     )  # fmt: skip
 
 
+def traced(work: Work, *, kernel: bool) -> Work:
+    """Work of JAX that waits for its results, called once; without kernels it goes through XLA's
+    scan."""
+
+    def waited() -> None:
+        jax.block_until_ready(work())
+
+    os.environ["FIXEDWEIGHT_KERNELS"] = str(int(kernel))
+    waited()
+    del os.environ["FIXEDWEIGHT_KERNELS"]
+    return waited
+
+
 def gradient(network: Network, arguments: Any, *, kernel: bool, seeds: bool = False) -> Work:
-    """The compiled gradient of a network; without kernels it goes through XLA's scan."""
+    """The compiled gradient of a network."""
     function = bptt(network)
     compiled = jax.jit(jax.vmap(function) if seeds else function)
-    os.environ["FIXEDWEIGHT_KERNELS"] = str(int(kernel))
-    jax.block_until_ready(compiled(*arguments))
-    del os.environ["FIXEDWEIGHT_KERNELS"]
-    return lambda: jax.block_until_ready(compiled(*arguments))
+    return traced(lambda: compiled(*arguments), kernel=kernel)
 
 
 def descended(network: Network, arguments: Any, *, kernel: bool) -> Work:
@@ -124,10 +134,7 @@ def descended(network: Network, arguments: Any, *, kernel: bool) -> Work:
         return jax.tree.map(lambda value, d: value - 1e-6 * d, params, slope), loss
 
     compiled = jax.jit(lambda params: jax.lax.scan(update, params, length=UPDATES))
-    os.environ["FIXEDWEIGHT_KERNELS"] = str(int(kernel))
-    jax.block_until_ready(compiled(arguments[0]))
-    del os.environ["FIXEDWEIGHT_KERNELS"]
-    return lambda: jax.block_until_ready(compiled(arguments[0]))
+    return traced(lambda: compiled(arguments[0]), kernel=kernel)
 
 
 def repeated(work: Work) -> Work:
@@ -436,10 +443,7 @@ def descent(network: Network, seeds: int, examples: int, *, kernel: bool) -> Wor
     )
     state = init_seeds(network, optimizer, 0, seeds)
     keys = jax.random.split(jax.random.key(0), seeds)
-    os.environ["FIXEDWEIGHT_KERNELS"] = str(int(kernel))
-    jax.block_until_ready(advance(state, keys, 0, 1))
-    del os.environ["FIXEDWEIGHT_KERNELS"]
-    return lambda: jax.block_until_ready(advance(state, keys, 0, 1))
+    return traced(lambda: advance(state, keys, 0, 1), kernel=kernel)
 
 
 def online() -> None:

@@ -6,7 +6,16 @@ import numpy as np
 
 from fixedweight.kernels.inline import inlined
 from fixedweight.kernels.loops import expression, filled, literal, loop, nests, tiles
-from fixedweight.kernels.places import OFFSET, SCALAR, SHIFT, SPACES, Constants, Stores, location
+from fixedweight.kernels.places import (
+    OFFSET,
+    SCALAR,
+    SHIFT,
+    SPACES,
+    Constants,
+    Stores,
+    location,
+    space_of,
+)
 from fixedweight.kernels.program import CONSTANT, Map, Program, Statement, Sum
 
 SCALAR_SPACES = {SPACES.index(name) for name in SCALAR}
@@ -84,17 +93,16 @@ class Function:
     def _summed(self) -> np.ndarray:
         """The place of the sum to which each id is added in the loop that computes it, else -1."""
         summed = np.full(len(self.where), -1, dtype=np.int64)
-        sums = {i: self._sums(places) for i, places in self.stores.places.items()}
+        sums = {
+            i: [place for place in places if space_of(place) == "A"]
+            for i, places in self.stores.places.items()
+        }
         for group in self.groups:
             for statement in group:
                 places = [sums.get(i, []) for i in statement.out.tolist()]
                 if isinstance(statement, Map) and all(len(place) == 1 for place in places):
                     summed[statement.out] = [place for (place,) in places]
         return summed
-
-    @staticmethod
-    def _sums(places: list[int]) -> list[int]:
-        return [place for place in places if place >> SHIFT == SPACES.index("A")]
 
     def _place(self) -> None:
         """A place for each result that is read outside its loop or stored."""
@@ -108,7 +116,7 @@ class Function:
                     last[flat] = number
         last[list(self.stores.places)] = len(self.groups)  # by copies, at the end
         for i, places in self.stores.places.items():
-            readable = [place for place in places if place >> SHIFT != SPACES.index("A")]
+            readable = [place for place in places if space_of(place) != "A"]
             if self.group_of[i] >= 0 and readable:
                 self.where[i] = readable[0]
             elif self.group_of[i] >= 0:
@@ -220,13 +228,13 @@ class Function:
             (i, place)
             for i, places in self.stores.places.items()
             for place in places
-            if place != self.where[i] and place >> SHIFT != SPACES.index("A")
+            if place != self.where[i] and space_of(place) != "A"
         ]
         sums = [
             (i, place)
             for i, places in self.stores.places.items()
-            for place in self._sums(places)
-            if self.summed[i] < 0
+            for place in places
+            if space_of(place) == "A" and self.summed[i] < 0
         ]
         lines = []
         for chosen, macro in ((pairs, "STORE"), (sums, "ADD")):

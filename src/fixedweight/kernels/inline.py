@@ -58,6 +58,8 @@ def inlined(
             if deep <= DEEPEST:
                 depth[statement.out] = deep
                 candidates.add(i)
+    if not candidates:
+        return list(statements), Inlined(len(kinds))
     maker = np.full(len(kinds), -1, dtype=np.int64)
     for i in candidates:
         maker[statements[i].out] = i

@@ -42,7 +42,7 @@ class Vectors:
     def padded(self, rows: int, columns: int) -> int:
         """Numbers of a product in whole tiles."""
         tall, wide = self.tile
-        return -(-rows // tall) * tall * (-(-columns // wide) * wide)
+        return _whole(rows, tall) * _whole(columns, wide)
 
 
 @dataclass
@@ -121,10 +121,8 @@ class Sums:
         self.multiply_adds += rows.size * columns.size
         if self.vectors.kept and min(rows.size, columns.size) == 1:
             return False  # to add it up takes no more stores than to record it
-        numbers, swapped = (
-            self.vectors.padded(*sizes)
-            for sizes in ((rows.size, columns.size), (columns.size, rows.size))
-        )
+        numbers = self.vectors.padded(rows.size, columns.size)
+        swapped = self.vectors.padded(columns.size, rows.size)
         # the larger side is mostly what units see, kept anyway, and the smaller has a bias
         if (swapped, rows.size) < (numbers, columns.size):
             rows, columns, row, column = columns, rows, column, row
@@ -171,7 +169,7 @@ class Sums:
         for product in self.products:
             self.columns.append(records)
             stores.add(product.columns, "R", records)
-            records += -(-product.columns.size // wide) * wide
+            records += _whole(product.columns.size, wide)
             places = []
             for i in product.rows.tolist():
                 if i == ONE:
@@ -200,7 +198,7 @@ class Sums:
         for product, begin in zip(self.products, self.columns, strict=True):
             rows, columns = product.owners.shape
             jobs.append(f"{{{row}, {rows}, {begin}, {columns}, {total}, {len(owners)}}}")
-            row += -(-rows // tall) * tall
+            row += _whole(rows, tall)
             total += self.vectors.padded(rows, columns)
             owners += product.owners.reshape(-1).tolist()
         return [
@@ -214,3 +212,8 @@ class Sums:
             table("int", "owner_of", owners, "{}"),
             table("int", "direct_owner", self.direct_owners.tolist(), "{}"),
         ]
+
+
+def _whole(count: int, tile: int) -> int:
+    """A count, up to whole tiles."""
+    return -(-count // tile) * tile

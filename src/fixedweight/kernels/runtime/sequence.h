@@ -48,9 +48,9 @@ static __thread int64_t arena_segment; /* that it is laid out for */
 
 /* Room that a thread keeps from call to call; 0 if there is no memory. */
 static int reserve(struct scratch *s, int64_t segment, int64_t segments) {
-    int64_t vectors = AT_LEAST(segment * NX) + AT_LEAST((segment + 1) * STATES) + AT_LEAST(segment * NT)
+    int64_t vectors = AT_LEAST(segment * NX) + (segment + 1) * STATES + AT_LEAST(segment * NT)
         + AT_LEAST(NM) + AT_LEAST(segment * NY) + 2 * AT_LEAST(NS) + AT_LEAST(NX)
-        + AT_LEAST(BLOCK * RECORDS) + AT_LEAST(NG) + AT_LEAST(NA) + AT_LEAST(segments * NS)
+        + BLOCK * RECORDS + AT_LEAST(NG) + AT_LEAST(NA) + AT_LEAST(segments * NS)
         + AT_LEAST((NU * 4 + sizeof(V) - 1) / sizeof(V));
     size_t size = (vectors * sizeof(V) + 4095) / 4096 * 4096;
     if (arena_size < size) {
